@@ -1,0 +1,1 @@
+"""gansynth: GAN augmentation for scarce labelled data, with an honest measure of what it gains."""

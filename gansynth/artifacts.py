@@ -1,0 +1,220 @@
+"""A stage's output directory: it appears whole or not at all, and says exactly what made it."""
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from gansynth.errors import ArtifactError, GansynthError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+RECORDED_PACKAGES = ("gansynth", "torch", "torchvision", "numpy", "pandas", "pyarrow", "scikit-learn")
+
+
+class FileRecord(BaseModel):
+    """Size in bytes and SHA-256 of one file."""
+
+    size: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What an artifact holds and what made it; stored beside it as `manifest.json`.
+
+    Attributes:
+        format_version: Version of the layout of artifacts.
+        stage: The stage that wrote it.
+        digest: SHA-256 over the names and digests of `files`.
+        request: The settings and seeds that determine the content.
+        parents: Digests of the artifacts it was made from, by name.
+        counts: How many of each thing it holds.
+        versions: Versions of Python and the libraries that made it.
+        seconds: Wall-clock time it took.
+        cpu_seconds: Processor time it took, over all threads of the process.
+        peak_memory_mb: Largest resident memory of the process while it was made, in MiB.
+        files: Every file except the manifest itself.
+    """
+
+    format_version: int
+    stage: str
+    digest: str
+    request: dict[str, Any]
+    parents: dict[str, str]
+    counts: dict[str, int]
+    versions: dict[str, str]
+    seconds: float
+    cpu_seconds: float
+    peak_memory_mb: float
+    files: dict[str, FileRecord]
+
+
+@dataclass
+class Draft:
+    """An artifact in the making: write files under `path`, and say how many of what in `counts`."""
+
+    path: Path
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@contextmanager
+def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[str, str]) -> Iterator[Draft]:
+    """Write an artifact beside its place, flush it, and rename it to `directory` when the block ends.
+
+    If the block raises, nothing becomes visible and an earlier artifact at `directory` stays.
+
+    Raises:
+        ArtifactError: A file cannot be written (no room, no permission).
+    """
+    partial = directory.with_name(f".{directory.name}.partial")
+    started, started_cpu = time.monotonic(), time.process_time()
+    _reset_peak_memory()
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        draft = Draft(partial)
+        yield draft
+        files = {
+            path.relative_to(partial).as_posix(): FileRecord(size=path.stat().st_size, sha256=file_digest(path))
+            for path in sorted(partial.rglob("*"))
+            if path.is_file()
+        }
+        manifest = Manifest(
+            format_version=FORMAT_VERSION,
+            stage=stage,
+            digest=_digest_of(files),
+            request=_plain(request),
+            parents=parents,
+            counts=draft.counts,
+            versions=library_versions(),
+            seconds=time.monotonic() - started,
+            cpu_seconds=time.process_time() - started_cpu,
+            peak_memory_mb=_peak_memory_mb(),
+            files=files,
+        )
+        (partial / MANIFEST).write_text(manifest.model_dump_json(indent=1))
+        _flush(partial)
+        _swap(partial, directory)
+    except OSError as error:
+        raise ArtifactError(
+            f"{directory}: cannot be written ({error.strerror or error}); make room or choose another --run-dir"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Return the manifest of the artifact at `directory`.
+
+    Raises:
+        ArtifactError: There is no artifact, its manifest is damaged, or it has another format version.
+    """
+    path = directory / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        raise ArtifactError(f"{directory}: nothing there yet; run the stage that makes it first") from None
+    except (ValidationError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"{path}: damaged ({reason}); delete {directory} and run again") from None
+    if manifest.format_version != FORMAT_VERSION:
+        raise ArtifactError(
+            f"{path}: format version {manifest.format_version}, this gansynth reads {FORMAT_VERSION};"
+            " delete the folder and run again"
+        )
+    return manifest
+
+
+def is_current(directory: Path, request: dict[str, Any], parents: dict[str, str]) -> bool:
+    """Tell whether `directory` holds a complete artifact made by this request from these parents."""
+    if not (directory / MANIFEST).exists():
+        return False
+    try:
+        manifest = read_manifest(directory)
+    except GansynthError:
+        return False
+    if (manifest.request, manifest.parents) != (_plain(request), parents):
+        return False
+    return all(
+        (directory / name).is_file() and (directory / name).stat().st_size == record.size
+        for name, record in manifest.files.items()
+    )
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verify(directory: Path) -> None:
+    """Check every file of an artifact against its manifest.
+
+    Raises:
+        ArtifactError: A file is missing or its bytes differ.
+    """
+    for name, record in read_manifest(directory).files.items():
+        path = directory / name
+        if not path.is_file() or file_digest(path) != record.sha256:
+            raise ArtifactError(f"{path}: missing or changed since it was written; delete {directory} and run again")
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and the libraries that determine results."""
+    versions = {name: metadata.version(name) for name in RECORDED_PACKAGES}
+    return {"python": sys.version.split()[0], **versions}
+
+
+def _digest_of(files: dict[str, FileRecord]) -> str:
+    listing = json.dumps({name: record.sha256 for name, record in files.items()}, sort_keys=True)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def _plain(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the request as JSON gives it back, so that stored and fresh ones compare equal."""
+    plain: dict[str, Any] = json.loads(json.dumps(request))
+    return plain
+
+
+def _flush(directory: Path) -> None:
+    for path in [*directory.rglob("*"), directory]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _swap(partial: Path, directory: Path) -> None:
+    old = directory.with_name(f".{directory.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if directory.exists():
+        directory.rename(old)
+    partial.rename(directory)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _reset_peak_memory() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:  # not Linux, or not allowed: the peak is then that of the whole process
+        return
+
+
+def _peak_memory_mb() -> float:
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    except (OSError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

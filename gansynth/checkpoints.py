@@ -1,0 +1,117 @@
+"""A trained model to and from a directory: written by training, read by generation and evaluation.
+
+`generator.safetensors` (moving average of the weights), `discriminator.safetensors` and `teacher.safetensors` hold
+weights, `training_rows.safetensors` the teacher's embedding of the training rows and their labels, and `model.json`
+what is needed to rebuild the networks. Nothing is pickled, and nothing that is loaded runs code.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from gansynth.artifacts import read_manifest
+from gansynth.classifiers import Classifier
+from gansynth.devices import make_fabric
+from gansynth.errors import ArtifactError
+from gansynth.gans import FAMILIES
+from gansynth.modalities import MODALITIES
+from gansynth.modalities.image import Codec
+from gansynth.samples import Indices, Samples
+from gansynth.study import ComputeConfig, Study
+
+DESCRIPTION = "model.json"
+TRAINING_ROWS = "training_rows.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained generator with what judges and completes its samples. Networks are frozen, in evaluation mode.
+
+    Attributes:
+        generator: Maps latents (N, latent_dim) and labels (N,) to network outputs (N, *shape) in [-1, 1].
+        discriminator: Maps network inputs and labels to realness logits (N,).
+        codec: Stored values to network inputs and back.
+        teacher: Classifier trained on the same real rows with classical augmentation.
+        training_embeddings: (M, features), the teacher's embedding of the real training rows.
+        training_labels: (M,).
+        class_names: True names in label order.
+        device: Where the networks are.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    codec: Codec
+    teacher: Classifier
+    training_embeddings: npt.NDArray[np.float32]
+    training_labels: Indices
+    class_names: tuple[str, ...]
+    device: torch.device
+
+
+def save_model(
+    directory: Path, study: Study, generator: nn.Module, discriminator: nn.Module, teacher: Classifier, train: Samples
+) -> None:
+    """Write a model to `directory`, which exists; `train` are the rows that it was trained on."""
+    networks = {"generator": generator, "discriminator": discriminator, "teacher": teacher.network}
+    for name, network in networks.items():
+        tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+        save_file(tensors, directory / f"{name}.safetensors")
+    rows: dict[str, npt.NDArray[Any]] = {"embeddings": teacher.embed(train.values), "labels": train.labels}
+    save_arrays(rows, directory / TRAINING_ROWS)
+    description = {
+        "gan": study.gan.model_dump(mode="json"),
+        "modality": study.modality.model_dump(mode="json"),
+        "classifier": study.evaluation.classifier,
+        "shape": teacher.codec.shape,
+        "class_names": train.class_names,
+    }
+    (directory / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False))
+
+
+def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
+    """Read the model artifact at `directory` onto the device that `compute` names.
+
+    Raises:
+        ArtifactError: There is none, or it is damaged.
+    """
+    read_manifest(directory)
+    device = make_fabric(compute).device
+    try:
+        description = json.loads((directory / DESCRIPTION).read_text())
+        shape, class_names = tuple(description["shape"]), tuple(description["class_names"])
+        family = FAMILIES[description["gan"]["kind"]]
+        config = family.config.model_validate(description["gan"])
+        modality = MODALITIES[description["modality"]["kind"]]
+        codec = modality.Codec(shape)
+        networks = {
+            "generator": family.generator(config, shape, len(class_names)),
+            "discriminator": family.discriminator(config, shape, len(class_names)),
+            "teacher": modality.build_classifier(description["classifier"], shape, len(class_names)),
+        }
+        for name, network in networks.items():
+            network.load_state_dict(load_file(directory / f"{name}.safetensors"))
+            network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        rows = load_arrays(directory / TRAINING_ROWS)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"{directory}: damaged model ({reason}); delete it and train again") from error
+    return TrainedModel(
+        generator=networks["generator"],
+        discriminator=networks["discriminator"],
+        codec=codec,
+        teacher=Classifier(networks["teacher"], codec, device),
+        training_embeddings=rows["embeddings"],
+        training_labels=rows["labels"],
+        class_names=class_names,
+        device=device,
+    )

@@ -1,0 +1,154 @@
+"""The downstream classifier: trained on real and synthetic samples alike, and applied.
+
+It serves as every arm of the evaluation, as the teacher that filters and labels synthetic samples, and as the
+embedding of fidelity metrics. All of them train with the same optimiser steps.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from gansynth.devices import make_fabric
+from gansynth.modalities import MODALITIES
+from gansynth.modalities.image import Codec, EmbeddingNetwork
+from gansynth.samples import Samples, Values
+from gansynth.seeding import derive_seed, seeded_globally, torch_generator
+from gansynth.study import Study
+
+Floats = npt.NDArray[np.float32]
+
+WARMUP_SHARE = 0.1
+WEIGHT_DECAY = 0.01
+INFERENCE_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Diet:
+    """What a classifier is trained on.
+
+    Attributes:
+        real: Real training samples.
+        balanced: Draw every class equally often (random oversampling); else as often as it occurs.
+        augmented: Apply the modality's classical augmentation to every batch.
+        synthetic: Synthetic samples, or None; always drawn class-balanced.
+        synthetic_targets: (M, classes), the label probabilities of `synthetic`.
+        ratio: Share of each batch that is synthetic.
+    """
+
+    real: Samples
+    balanced: bool = True
+    augmented: bool = False
+    synthetic: Samples | None = None
+    synthetic_targets: Floats | None = None
+    ratio: float = 0.0
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained classifier. `values` are stored samples, e.g. uint8 images (N, height, width, channels)."""
+
+    network: EmbeddingNetwork
+    codec: Codec
+    device: torch.device
+
+    def probabilities(self, values: Values) -> Floats:
+        """Return class probabilities (N, classes)."""
+        return np.exp(self._apply(values, embed=False))
+
+    def embed(self, values: Values) -> Floats:
+        """Return features before the last layer (N, features)."""
+        return self._apply(values, embed=True)
+
+    @torch.no_grad()
+    def _apply(self, values: Values, *, embed: bool) -> Floats:
+        outputs = []
+        for start in range(0, len(values), INFERENCE_BATCH):
+            batch = self.codec.encode(values[start : start + INFERENCE_BATCH]).to(self.device)
+            output = self.network.embed(batch) if embed else F.log_softmax(self.network(batch), 1)
+            outputs.append(output.float().cpu())
+        return torch.cat(outputs).numpy()
+
+
+def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpose: str | int) -> Classifier:
+    """Train a classifier on a diet for a number of optimiser steps.
+
+    Initial weights and batches depend on the study's seed, the repetition and the purpose, not on the diet, so
+    arms that share a purpose are paired.
+    """
+    fabric = make_fabric(study.compute)
+    modality, settings = MODALITIES[study.modality.kind], study.evaluation
+    codec = modality.Codec.fit(diet.real.values)
+    n_classes = len(diet.real.class_names)
+    seed = derive_seed(study.seed, "classifier", repetition, *purpose)
+    with seeded_globally(seed, "weights"):
+        network = modality.build_classifier(settings.classifier, codec.shape, n_classes)
+    network = network.to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, total_steps=steps, pct_start=WARMUP_SHARE
+    )
+    random = torch_generator(seed, "batches", device=fabric.device)
+    batches = _Batches(diet, codec, fabric, settings.batch_size, random)
+    trained, optimiser = fabric.setup(network, optimiser)
+    trained.train()
+    for _ in range(steps):
+        images, targets = batches.draw()
+        if diet.augmented:
+            images = modality.augment(images, study.modality, random)
+            images, targets = modality.mix(images, targets, study.modality, random)
+        loss = F.cross_entropy(trained(images), targets)
+        optimiser.zero_grad()
+        fabric.backward(loss)
+        optimiser.step()
+        schedule.step()
+    return Classifier(network.eval().requires_grad_(False), codec, fabric.device)
+
+
+class _Batches:
+    """Draws batches of network inputs and label probabilities from a diet held on the device."""
+
+    def __init__(self, diet: Diet, codec: Codec, fabric: Fabric, size: int, random: torch.Generator) -> None:
+        n_classes = len(diet.real.class_names)
+        use_synthetic = diet.synthetic is not None and diet.ratio > 0
+        self.codec, self.random = codec, random
+        self.n_synthetic = round(size * diet.ratio) if use_synthetic else 0
+        self.n_real = size - self.n_synthetic
+        self.real = _Pool(diet.real, diet.balanced, None, n_classes, fabric.device)
+        self.synthetic = (
+            _Pool(diet.synthetic, True, diet.synthetic_targets, n_classes, fabric.device)
+            if use_synthetic and diet.synthetic is not None
+            else None
+        )
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        values, targets = self.real.draw(self.n_real, self.random)
+        if self.synthetic is not None:
+            more_values, more_targets = self.synthetic.draw(self.n_synthetic, self.random)
+            values, targets = torch.cat([values, more_values]), torch.cat([targets, more_targets])
+        return self.codec.encode(values), targets
+
+
+class _Pool:
+    """Samples on the device, drawn with replacement, by class or by row."""
+
+    def __init__(
+        self, samples: Samples, balanced: bool, targets: Floats | None, n_classes: int, device: torch.device
+    ) -> None:
+        labels = torch.tensor(samples.labels)
+        one_hot = F.one_hot(labels, n_classes).float()
+        self.values = torch.tensor(samples.values).to(device)
+        self.targets = (one_hot if targets is None else torch.tensor(targets)).to(device)
+        weights = 1 / one_hot.sum(0)[labels] if balanced else torch.ones(len(labels))
+        self.cumulative = (weights.double().cumsum(0) / weights.double().sum()).to(device)
+
+    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        uniform = torch.rand(count, generator=random, device=self.values.device, dtype=torch.float64)
+        rows = torch.searchsorted(self.cumulative, uniform, right=True).clamp(max=len(self.values) - 1)
+        return self.values[rows], self.targets[rows]

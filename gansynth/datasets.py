@@ -1,0 +1,87 @@
+"""A dataset, and a set of synthetic samples, to and from a directory: written by one stage, read by the later ones."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gansynth.artifacts import read_manifest
+from gansynth.errors import ArtifactError
+from gansynth.modalities.image import storage
+from gansynth.samples import Dataset, Samples
+
+DATASET_FILE = "samples.parquet"
+
+
+def write_dataset(directory: Path, dataset: Dataset) -> None:
+    """Write the rows of a dataset to `directory`/samples.parquet, in the Hugging Face image convention."""
+    columns = {
+        "image": storage.image_column(dataset.samples.values.astype(np.uint8)),
+        "label": pa.array(dataset.samples.labels, pa.int64()),
+        "is_test": pa.array(dataset.is_test, pa.bool_()),
+        "group": pa.array(dataset.groups, pa.int64()),
+    }
+    declared = storage.features(dataset.samples.class_names, {"is_test": "bool", "group": "int64"})
+    table = pa.table(columns).replace_schema_metadata(declared)
+    pq.write_table(table, directory / DATASET_FILE, compression="zstd")
+
+
+def load_dataset(directory: Path) -> Dataset:
+    """Read the dataset artifact at `directory`.
+
+    Raises:
+        ArtifactError: There is none, or it is damaged.
+    """
+    read_manifest(directory)
+    table = _read(directory / DATASET_FILE)
+    return Dataset(
+        samples=_samples(table, directory / DATASET_FILE),
+        is_test=table["is_test"].to_numpy(),
+        groups=table["group"].to_numpy(),
+    )
+
+
+def load_synthetic(directory: Path) -> Samples:
+    """Read the Parquet shards of the synthetic artifact at `directory`, in the order of their names.
+
+    Raises:
+        ArtifactError: There is no artifact, it holds no Parquet shards, or one is damaged.
+    """
+    return Samples.concatenate([_samples(_read(shard), shard) for shard in _shards(directory)])
+
+
+def load_teacher_probabilities(directory: Path) -> npt.NDArray[np.float32]:
+    """Read the teacher's class probabilities of the samples that `load_synthetic` returns, of shape (N, classes).
+
+    Raises:
+        ArtifactError: There is no artifact, it holds no Parquet shards, or one is damaged.
+    """
+    tables = [_read(shard, ["teacher_probabilities"]) for shard in _shards(directory)]
+    column = pa.concat_tables(tables)["teacher_probabilities"]
+    probabilities: npt.NDArray[np.float32] = column.combine_chunks().flatten().to_numpy().reshape(len(column), -1)
+    return probabilities
+
+
+def _shards(directory: Path) -> list[Path]:
+    read_manifest(directory)
+    shards = sorted(directory.glob("*.parquet"))
+    if not shards:
+        raise ArtifactError(f"{directory}: holds no Parquet shards; generate with format 'parquet'")
+    return shards
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"{path}: cannot be read ({reason}); delete {path.parent} and run again") from error
+
+
+def _samples(table: pa.Table, path: Path) -> Samples:
+    names = storage.class_names_of(table.schema)
+    if names is None:
+        raise ArtifactError(f"{path}: declares no class names; delete {path.parent} and run again")
+    return Samples(storage.images_of(table["image"]), table["label"].to_numpy(), names)

@@ -1,0 +1,35 @@
+"""Everything gansynth raises on purpose.
+
+    GansynthError
+     ├── StudyError      a setting is missing, misspelt or out of range
+     ├── SourceError     a data source, or too many of its rows, cannot be read
+     ├── ArtifactError   a run folder or one of its artifacts is absent, locked, changed or of another version
+     ├── TrainingError   adversarial training produced numbers that cannot be used
+     └── EvaluationError the data do not allow the comparison that was asked for
+
+Each message is one line: what was wrong, where, and how to mend it. The command line prints it and exits with status 1.
+"""
+
+
+class GansynthError(Exception):
+    """Root of the errors that gansynth raises on purpose."""
+
+
+class StudyError(GansynthError):
+    """A setting of a study is missing, misspelt or out of range."""
+
+
+class SourceError(GansynthError):
+    """A data source, or too many of its rows, cannot be read."""
+
+
+class ArtifactError(GansynthError):
+    """A run folder or one of its artifacts is absent, locked, changed or of another version."""
+
+
+class TrainingError(GansynthError):
+    """Adversarial training produced numbers that cannot be used."""
+
+
+class EvaluationError(GansynthError):
+    """The data do not allow the comparison that was asked for."""

@@ -1,0 +1,160 @@
+"""The evaluation stage: arms and fidelity of each repetition, then what follows from all of them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.checkpoints import load_model
+from gansynth.classifiers import Classifier, Diet, fit_classifier
+from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
+from gansynth.evaluation.arms import ARMS, build_diet, choose_ratio, fit_arm, prepare_synthetic
+from gansynth.evaluation.fidelity import Embedded, fidelity_table
+from gansynth.evaluation.memorisation import closest_pairs, memorisation
+from gansynth.evaluation.metrics import score
+from gansynth.evaluation.summary import summarise
+from gansynth.modalities import MODALITIES
+from gansynth.progress import Progress
+from gansynth.results import FIDELITY_FILE, GRID_FILE, MEMORISATION_FILE, PAIRS_FILE
+from gansynth.runs import Run
+from gansynth.samples import Samples
+from gansynth.seeding import derive_seed, numpy_generator
+from gansynth.splits import draw_split
+from gansynth.study import Study
+
+PREDICTIONS_FILE = "predictions.parquet"
+CHOICE_FILE = "choice.json"
+CLOSEST_PAIRS = 12
+GRID_SAMPLES = 8
+
+
+def evaluate(study: Study, run: Run) -> Path:
+    """Evaluate every repetition and summarise them."""
+    for repetition in range(study.evaluation.repetitions):
+        for arm in study.evaluation.arms:
+            evaluate_arm(study, run, repetition, arm)
+        evaluate_fidelity(study, run, repetition)
+    return summarise(study, run)
+
+
+def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
+    """Train one arm of one repetition and publish its test predictions and its chosen ratio."""
+    directory = run.arm(repetition, arm)
+    spec = ARMS[arm]
+    settings = study.model_dump(mode="json")["evaluation"]
+    irrelevant = {"arms", "repetitions", "alpha", "smallest_gain"}
+    request = {
+        **study.part("modality", "scarcity", "split"),
+        "evaluation": {name: value for name, value in settings.items() if name not in irrelevant},
+        "repetition": repetition,
+        "arm": arm,
+    }
+    parents = _parents(run, repetition, synthetic=spec.synthetic)
+    if is_current(directory, request, parents):
+        return directory
+    dataset = load_dataset(run.dataset)
+    split = draw_split(dataset, study, repetition)
+    real = dataset.samples.take(split.train)
+    label = f"evaluate {arm}, repetition {repetition + 1}"
+    progress_file = run.progress / f"evaluate-{arm}-{repetition}.json"
+    with publish(directory, "evaluate", request, parents) as draft, Progress(progress_file, label, 1):
+        synthetic, ratio = None, 0.0
+        validation: dict[float, float] = {}
+        if spec.synthetic:
+            model = load_model(run.model(repetition), study.compute)
+            shards = run.synthetic(repetition)
+            synthetic = prepare_synthetic(
+                load_synthetic(shards), load_teacher_probabilities(shards), model, study, repetition, spec
+            )
+            groups = dataset.groups[split.train]
+            ratio, validation = choose_ratio(study, spec, real, groups, synthetic, model, repetition)
+        classifier = fit_arm(study, build_diet(spec, real, synthetic, ratio), repetition)
+        predictions = {
+            "row": split.test,
+            "label": dataset.samples.labels[split.test],
+            "probabilities": list(classifier.probabilities(dataset.samples.values[split.test])),
+        }
+        pq.write_table(pa.table(predictions), draft.path / PREDICTIONS_FILE)
+        choice = {"ratio": ratio, "validation": validation, "synthetic": spec.synthetic}
+        (draft.path / CHOICE_FILE).write_text(json.dumps(choice))
+        draft.counts.update(train=len(split.train), test=len(split.test))
+    return directory
+
+
+def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
+    """Compare one repetition's synthetic samples with held-out and training rows, and publish what was found."""
+    directory = run.fidelity(repetition)
+    request = {**study.part("modality", "scarcity", "split", "evaluation"), "repetition": repetition}
+    parents = _parents(run, repetition, synthetic=True)
+    if is_current(directory, request, parents):
+        return directory
+    dataset = load_dataset(run.dataset)
+    split = draw_split(dataset, study, repetition)
+    model = load_model(run.model(repetition), study.compute)
+    parts = {
+        "training": dataset.samples.take(split.train),
+        "held_out": dataset.samples.take(split.test),
+        "synthetic": load_synthetic(run.synthetic(repetition)),
+    }
+    embedded = {name: Embedded(model.teacher.embed(part.values), part.labels) for name, part in parts.items()}
+    seed = derive_seed(study.seed, "fidelity", repetition)
+    with publish(directory, "evaluate", request, parents) as draft:
+        table = fidelity_table(embedded["held_out"], embedded["synthetic"], model.class_names, seed)
+        rows = [row._asdict() for row in table] + _learnability(study, repetition, parts, model.teacher)
+        pq.write_table(pa.Table.from_pylist(rows), draft.path / FIDELITY_FILE)
+        found = memorisation(embedded["training"], embedded["held_out"], embedded["synthetic"], seed)
+        (draft.path / MEMORISATION_FILE).write_text(found.model_dump_json())
+        pairs = closest_pairs(embedded["training"], embedded["held_out"], embedded["synthetic"], CLOSEST_PAIRS)
+        encode = MODALITIES[study.modality.kind].encode_png
+        pictures = [
+            {
+                "class_name": model.class_names[parts["synthetic"].labels[pair.synthetic]],
+                "distance": pair.distance,
+                "held_out_distance": pair.held_out_distance,
+                "synthetic": encode(parts["synthetic"].values[pair.synthetic]),
+                "training": encode(parts["training"].values[pair.training]),
+            }
+            for pair in pairs
+        ]
+        pq.write_table(pa.Table.from_pylist(pictures), draft.path / PAIRS_FILE)
+        pq.write_table(pa.Table.from_pylist(_grid(study, parts, repetition)), draft.path / GRID_FILE)
+        draft.counts.update(held_out=len(split.test), synthetic=len(parts["synthetic"]))
+    return directory
+
+
+def _learnability(
+    study: Study, repetition: int, parts: Mapping[str, Samples], teacher: Classifier
+) -> list[dict[str, Any]]:
+    """Score a classifier trained on synthetic samples alone (arXiv 1905.10887) and the teacher's agreement."""
+    synthetic, held_out = parts["synthetic"], parts["held_out"]
+    classifier = fit_classifier(study, Diet(synthetic), study.evaluation.steps, repetition, "synthetic only")
+    learned = score(held_out.labels, classifier.probabilities(held_out.values))[study.evaluation.metric]
+    agreement = float((teacher.probabilities(synthetic.values).argmax(1) == synthetic.labels).mean())
+    values = {"classification_accuracy_score": learned, "label_agreement": agreement}
+    return [{"metric": name, "class_name": "", "value": value} for name, value in values.items()]
+
+
+def _grid(study: Study, parts: Mapping[str, Samples], repetition: int) -> list[dict[str, Any]]:
+    """Draw a few training rows and synthetic samples of every class, at random, as pictures."""
+    random = numpy_generator(study.seed, "grid", repetition)
+    encode = MODALITIES[study.modality.kind].encode_png
+    rows = []
+    for label, name in enumerate(parts["training"].class_names):
+        for kind, part in (("real", "training"), ("synthetic", "synthetic")):
+            members = random.permutation((parts[part].labels == label).nonzero()[0])[:GRID_SAMPLES]
+            rows += [
+                {"class_name": name, "kind": kind, "image": encode(parts[part].values[member])} for member in members
+            ]
+    return rows
+
+
+def _parents(run: Run, repetition: int, *, synthetic: bool) -> dict[str, str]:
+    parents = {"dataset": read_manifest(run.dataset).digest}
+    if synthetic:
+        parents["model"] = read_manifest(run.model(repetition)).digest
+        parents["synthetic"] = read_manifest(run.synthetic(repetition)).digest
+    return parents

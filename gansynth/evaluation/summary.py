@@ -1,0 +1,153 @@
+"""What follows from all repetitions: scores, corrected tests, the verdict."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+
+from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.datasets import load_dataset
+from gansynth.evaluation.metrics import per_class_recall, score
+from gansynth.evaluation.statistics import compare_arms, decide, recommend
+from gansynth.results import (
+    FIDELITY_FILE,
+    GRID_FILE,
+    MEMORISATION_FILE,
+    PAIRS_FILE,
+    SCORES_FILE,
+    SUMMARY_FILE,
+    ArmSummary,
+    Fidelity,
+    Memorisation,
+    Summary,
+)
+from gansynth.runs import Run
+from gansynth.samples import Dataset
+from gansynth.splits import draw_split
+from gansynth.study import Study
+
+EMBEDDING = "penultimate features of the teacher, a classifier trained on the real training rows"
+FEW_PER_CLASS = 5
+SMALL_TEST_PER_CLASS = 20
+
+
+def summarise(study: Study, run: Run) -> Path:
+    """Score the arms of all repetitions, test their differences, and publish the verdict."""
+    settings = study.evaluation
+    repetitions = range(settings.repetitions)
+    parents = {f"arm {arm} {r}": read_manifest(run.arm(r, arm)).digest for r in repetitions for arm in settings.arms}
+    parents |= {f"fidelity {r}": read_manifest(run.fidelity(r)).digest for r in repetitions}
+    request = study.part("evaluation", "scarcity", "split")
+    if is_current(run.evaluation, request, parents):
+        return run.evaluation
+    dataset = load_dataset(run.dataset)
+    scores = pd.concat([_scores(run, r, arm, dataset) for r in repetitions for arm in settings.arms])
+    fidelity = pd.concat([pd.read_parquet(run.fidelity(r) / FIDELITY_FILE).assign(repetition=r) for r in repetitions])
+    with publish(run.evaluation, "evaluate", request, parents) as draft:
+        summary = _summarise(study, run, dataset, scores, fidelity)
+        (draft.path / SUMMARY_FILE).write_text(summary.model_dump_json(indent=1))
+        scores.to_parquet(draft.path / SCORES_FILE, index=False)
+        fidelity.to_parquet(draft.path / FIDELITY_FILE, index=False)
+        pairs = [pd.read_parquet(run.fidelity(r) / PAIRS_FILE).assign(repetition=r) for r in repetitions]
+        pd.concat(pairs).sort_values("distance").to_parquet(draft.path / PAIRS_FILE, index=False)
+        (draft.path / GRID_FILE).write_bytes((run.fidelity(0) / GRID_FILE).read_bytes())
+        draft.counts.update(arms=len(settings.arms), repetitions=settings.repetitions)
+    return run.evaluation
+
+
+def _scores(run: Run, repetition: int, arm: str, dataset: Dataset) -> pd.DataFrame:
+    """Return the tidy scores of one arm in one repetition: arm, repetition, metric, class_name, value."""
+    table = pq.read_table(run.arm(repetition, arm) / "predictions.parquet")
+    labels = table["label"].to_numpy()
+    probabilities = np.stack(table["probabilities"].to_numpy())
+    rows = [(metric, "", value) for metric, value in score(labels, probabilities).items()]
+    recall = zip(dataset.samples.class_names, per_class_recall(labels, probabilities), strict=True)
+    rows += [("recall", name, float(value)) for name, value in recall]
+    frame = pd.DataFrame(rows, columns=["metric", "class_name", "value"])
+    frame.insert(0, "arm", arm)
+    frame.insert(1, "repetition", repetition)
+    return frame
+
+
+def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, fidelity: pd.DataFrame) -> Summary:
+    settings = study.evaluation
+    of_metric = scores[scores.metric == settings.metric]
+    values: dict[str, npt.NDArray[np.float64]] = {}
+    for arm in settings.arms:
+        own = of_metric[of_metric.arm == arm].sort_values("repetition")
+        values[arm] = own.value.to_numpy(np.float64)
+    counts = _rows_per_class(study, dataset)
+    n_train, n_test = sum(counts["train"].values()), sum(counts["test"].values())
+    comparisons = compare_arms(values, n_train, n_test, settings.alpha, settings.smallest_gain)
+    return Summary(
+        metric=settings.metric,
+        verdict=decide(comparisons, values, settings.metric, settings.alpha),
+        recommended_arm=recommend(comparisons, values, settings.alpha),
+        arms={arm: _arm_summary(arm, values[arm], scores, run, settings.repetitions) for arm in settings.arms},
+        comparisons=comparisons,
+        fidelity=_fidelity(fidelity),
+        memorisation=_memorisation(run, settings.repetitions),
+        train_rows=counts["train"],
+        test_rows=counts["test"],
+        repetitions=settings.repetitions,
+        warnings=list(_warnings(counts)),
+    )
+
+
+def _rows_per_class(study: Study, dataset: Dataset) -> dict[str, dict[str, int]]:
+    split = draw_split(dataset, study, 0)
+    names = dataset.samples.class_names
+    parts = {"train": split.train, "test": split.test}
+    return {
+        part: dict(zip(names, dataset.samples.take(rows).counts.tolist(), strict=True)) for part, rows in parts.items()
+    }
+
+
+def _arm_summary(
+    arm: str, values: npt.NDArray[np.float64], scores: pd.DataFrame, run: Run, repetitions: int
+) -> ArmSummary:
+    own = scores[scores.arm == arm]
+    choices = [json.loads((run.arm(r, arm) / "choice.json").read_text()) for r in range(repetitions)]
+    return ArmSummary(
+        mean=float(values.mean()),
+        sd=float(values.std(ddof=1)),
+        values=values.tolist(),
+        metrics=_means(own[own.class_name == ""], "metric"),
+        recall=_means(own[own.metric == "recall"], "class_name"),
+        ratios=[choice["ratio"] for choice in choices if choice["synthetic"]],
+    )
+
+
+def _fidelity(table: pd.DataFrame) -> Fidelity:
+    return Fidelity(embedding=EMBEDDING, **_means(table[table.class_name == ""], "metric"))
+
+
+def _means(table: pd.DataFrame, column: str) -> dict[str, float]:
+    """Return the mean of `value` for each entry of a column, in order of appearance."""
+    means = table.groupby(column, sort=False).value.mean()
+    return {str(name): float(value) for name, value in means.items()}
+
+
+def _memorisation(run: Run, repetitions: int) -> Memorisation:
+    found = [
+        Memorisation.model_validate_json((run.fidelity(r) / MEMORISATION_FILE).read_text()) for r in range(repetitions)
+    ]
+    return Memorisation(
+        share_nearer_to_training=float(np.mean([one.share_nearer_to_training for one in found])),
+        median_distance_ratio=float(np.mean([one.median_distance_ratio for one in found])),
+        near_copies=sum(one.near_copies for one in found),
+        checked=sum(one.checked for one in found),
+    )
+
+
+def _warnings(counts: dict[str, dict[str, int]]) -> Iterable[str]:
+    few = [name for name, count in counts["train"].items() if count < FEW_PER_CLASS]
+    if few:
+        yield f"Fewer than {FEW_PER_CLASS} training rows: {', '.join(few)}. Their scores say little."
+    small = [name for name, count in counts["test"].items() if count < SMALL_TEST_PER_CLASS]
+    if small:
+        yield f"Fewer than {SMALL_TEST_PER_CLASS} test rows: {', '.join(small)}. Their recall is coarse."

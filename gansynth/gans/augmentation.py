@@ -1,0 +1,57 @@
+"""Differentiable augmentation of what the discriminator sees (DiffAugment, arXiv 2006.10738)."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from gansynth.warping import random_affine
+
+CUTOUT_SIDE = 0.4
+
+
+def _affine(images: Tensor, random: torch.Generator) -> Tensor:
+    return random_affine(images, random)
+
+
+def _cutout(images: Tensor, random: torch.Generator) -> Tensor:
+    """Set a square of 40 % of the side to mid-grey at a random place."""
+    count, _, height, width = images.shape
+    centre = torch.rand(2, count, 1, 1, generator=random, device=images.device)
+    y = torch.arange(height, device=images.device).view(1, height, 1) / height
+    x = torch.arange(width, device=images.device).view(1, 1, width) / width
+    inside = ((y - centre[0]).abs() < CUTOUT_SIDE / 2) & ((x - centre[1]).abs() < CUTOUT_SIDE / 2)
+    return images * (~inside).unsqueeze(1)
+
+
+def _flip(images: Tensor, random: torch.Generator) -> Tensor:  # noqa: ARG001  # `augment` decides which are flipped
+    return images.flip(3)
+
+
+AUGMENTATIONS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "affine": _affine,
+    "cutout": _cutout,
+    "flip": _flip,
+}
+
+# a mirror image or a hole in every sample would only move the data; half of them widens it
+_LARGEST_PROBABILITY = {"affine": 1.0, "cutout": 0.5, "flip": 0.5}
+
+
+def augment(images: Tensor, names: Sequence[str], probability: float, random: torch.Generator) -> Tensor:
+    """Apply the named augmentations in order, each to a random subset of the images.
+
+    Args:
+        images: (N, channels, height, width) in [-1, 1].
+        names: Keys of AUGMENTATIONS.
+        probability: Share of images that each augmentation reaches; cutout and flip reach half of that.
+        random: Generator on the same device.
+    """
+    for name in names:
+        share = probability * _LARGEST_PROBABILITY[name]
+        changed = AUGMENTATIONS[name](images, random)
+        if share < 1:
+            chosen = torch.rand(len(images), 1, 1, 1, generator=random, device=images.device) < share
+            changed = torch.where(chosen, changed, images)
+        images = changed
+    return images

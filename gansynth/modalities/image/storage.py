@@ -1,0 +1,82 @@
+"""Images to and from PNG bytes and Parquet columns, in the Hugging Face image convention.
+
+A column of images is a struct of `bytes` (an encoded file) and `path`; the schema metadata key `huggingface`
+names the column types and the classes, so that `datasets.load_dataset("parquet", ...)` understands the file.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+Pixels = npt.NDArray[np.uint8]
+IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def encode_png(image: Pixels, text: Mapping[str, str] | None = None) -> bytes:
+    """Return an image of shape (height, width, 1 or 3) as a PNG file, with optional text chunks."""
+    info = PngInfo()
+    for key, value in (text or {}).items():
+        info.add_itxt(key, value)
+    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", pnginfo=info, compress_level=6)
+    return buffer.getvalue()
+
+
+def decode_png(data: bytes) -> Pixels:
+    """Return the pixels of a PNG that `encode_png` wrote, of shape (height, width, 1 or 3)."""
+    pixels = np.asarray(Image.open(io.BytesIO(data)))
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def image_column(
+    images: Pixels, names: Sequence[str] | None = None, text: Mapping[str, str] | None = None
+) -> pa.StructArray:
+    """Return images (N, height, width, channels) as an Arrow column of PNG bytes and file names."""
+    encoded = [encode_png(image, text) for image in images]
+    paths = list(names) if names is not None else [None] * len(encoded)
+    return pa.StructArray.from_arrays(
+        [pa.array(encoded, pa.binary()), pa.array(paths, pa.string())], names=["bytes", "path"]
+    )
+
+
+def images_of(column: pa.ChunkedArray) -> Pixels:
+    """Return the pixels of an Arrow column that `image_column` made, as (N, height, width, channels)."""
+    blobs = column.combine_chunks().field("bytes")
+    return np.stack([decode_png(blob.as_py()) for blob in blobs])
+
+
+def features(class_names: Sequence[str], others: Mapping[str, str | tuple[str, int]]) -> dict[bytes, bytes]:
+    """Return the schema metadata that declares columns `image` and `label`, and `others`.
+
+    `others` maps a column to the name of its Arrow type; to that and a length if it holds lists of this length.
+    """
+    columns: dict[str, Any] = {
+        "image": {"_type": "Image"},
+        "label": {"names": list(class_names), "_type": "ClassLabel"},
+    }
+    columns |= {name: _declare(dtype) for name, dtype in others.items()}
+    return {b"huggingface": json.dumps({"info": {"features": columns}}).encode()}
+
+
+def class_names_of(schema: pa.Schema) -> tuple[str, ...] | None:
+    """Return the class names that a schema declares for its column `label`, or None."""
+    try:
+        declared = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return tuple(str(name) for name in declared["label"]["names"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _declare(dtype: str | tuple[str, int]) -> dict[str, Any]:
+    if isinstance(dtype, str):
+        return {"dtype": dtype, "_type": "Value"}
+    element, length = dtype
+    return {"feature": _declare(element), "length": length, "_type": "Sequence"}

@@ -1,0 +1,116 @@
+"""What an evaluation found: written by the evaluation stage as `summary.json`, read by the report."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+VerdictWord = Literal["helps", "no evidence", "harms", "underpowered"]
+
+SUMMARY_FILE = "summary.json"
+SCORES_FILE = "scores.parquet"
+FIDELITY_FILE = "fidelity.parquet"
+MEMORISATION_FILE = "memorisation.json"
+PAIRS_FILE = "pairs.parquet"
+GRID_FILE = "grid.parquet"
+
+
+class ArmSummary(BaseModel):
+    """One arm over all repetitions. Shares and metrics lie in 0 to 1."""
+
+    mean: float = Field(description="Mean of the study's metric.")
+    sd: float = Field(description="Standard deviation of the metric over repetitions.")
+    values: list[float] = Field(description="The metric in each repetition.")
+    metrics: dict[str, float] = Field(
+        description="Mean of every metric: balanced_accuracy, accuracy, macro_f1, average_precision, log_loss."
+    )
+    recall: dict[str, float] = Field(description="Mean recall of each class.")
+    ratios: list[float] = Field(
+        description="Share of synthetic samples in a batch that inner validation chose, per repetition; empty"
+        " for arms without a GAN."
+    )
+
+
+class Comparison(BaseModel):
+    """The corrected paired test of one arm against another; gains are differences of the metric."""
+
+    arm: str
+    against: str
+    gain: float = Field(description="Mean difference over repetitions.")
+    ci_low: float
+    ci_high: float
+    p_value: float = Field(description="Two-sided, Nadeau-Bengio corrected t-test.")
+    p_holm: float = Field(description="After Holm's correction among the arms compared with the same one.")
+    verdict: VerdictWord
+
+
+class Verdict(BaseModel):
+    """The answer of the study."""
+
+    against_real: VerdictWord
+    against_best_without_gan: VerdictWord
+    best_without_gan: str = Field(description="The arm without a GAN that has the highest mean.")
+    best_with_gan: str = Field(description="The arm with a GAN that has the highest mean.")
+    sentence: str = Field(description="The same for people, with numbers.")
+
+
+class Fidelity(BaseModel):
+    """Likeness of synthetic samples and held-out real ones, on the teacher's embedding: means over repetitions."""
+
+    embedding: str = Field(description="What the embedding is; never comparable with published FIDs.")
+    fid: float
+    kid: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    classification_accuracy_score: float = Field(
+        description="The study's metric for a classifier trained on synthetic samples alone."
+    )
+    label_agreement: float = Field(
+        description="Share of synthetic samples to which the teacher gives the class they were asked for."
+    )
+
+
+class Memorisation(BaseModel):
+    """Whether samples lie nearer to training rows than to held-out rows: means over repetitions."""
+
+    share_nearer_to_training: float = Field(
+        description="Share of synthetic samples whose nearest training row is nearer than their nearest held-out"
+        " row, both sets of equal size; 0.5 without memorisation."
+    )
+    median_distance_ratio: float = Field(
+        description="Median of the distance to training divided by the distance to held-out rows."
+    )
+    near_copies: int = Field(
+        description="Synthetic samples nearer to a training row than any held-out row of their class is, summed over"
+        " repetitions."
+    )
+    checked: int = Field(description="How many synthetic samples were looked at.")
+
+
+class Summary(BaseModel):
+    """All that the report says about the comparison.
+
+    Beside it lie `scores.parquet` (arm, repetition, metric, class_name, value; class_name is empty unless the
+    metric is `recall`), `fidelity.parquet` (repetition, metric, class_name, value), `pairs.parquet` (repetition,
+    class_name, distance, held_out_distance, synthetic, training; the last two PNG bytes, closest first) and
+    `grid.parquet` (class_name, kind 'real' or 'synthetic', image as PNG bytes).
+    """
+
+    metric: str
+    verdict: Verdict
+    recommended_arm: str
+    arms: dict[str, ArmSummary]
+    comparisons: list[Comparison]
+    fidelity: Fidelity
+    memorisation: Memorisation
+    train_rows: dict[str, int] = Field(description="Training rows per class in a repetition.")
+    test_rows: dict[str, int] = Field(description="Test rows per class in a repetition.")
+    repetitions: int
+    warnings: list[str]
+
+
+def read_summary(directory: Path) -> Summary:
+    """Read the summary of the evaluation artifact at `directory`."""
+    return Summary.model_validate_json((directory / SUMMARY_FILE).read_text())

@@ -1,0 +1,98 @@
+"""The run folder: where each artifact of a study lies, and who may write there."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from gansynth.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder.
+
+    Artifacts of repetition r lie under `repetitions/RR/`. Those of the generator that is delivered, which is
+    fitted on all training rows, lie at the top: there, `repetition` is None.
+    """
+
+    root: Path
+
+    @property
+    def study_file(self) -> Path:
+        """The resolved study, as JSON."""
+        return self.root / "study.json"
+
+    @property
+    def dataset(self) -> Path:
+        """The ingested dataset."""
+        return self.root / "dataset"
+
+    @property
+    def evaluation(self) -> Path:
+        """Scores of all arms and repetitions, and what follows from them."""
+        return self.root / "evaluation"
+
+    @property
+    def report(self) -> Path:
+        """The page, its Markdown and its JSON."""
+        return self.root / "report"
+
+    @property
+    def progress(self) -> Path:
+        """The folder of the small files that tell how far running work is."""
+        return self.root / ".progress"
+
+    def model(self, repetition: int | None) -> Path:
+        """A trained generator."""
+        return self._unit(repetition) / "model"
+
+    def synthetic(self, repetition: int | None) -> Path:
+        """The samples of a trained generator."""
+        return self._unit(repetition) / "synthetic"
+
+    def arm(self, repetition: int, arm: str) -> Path:
+        """The test predictions of one arm in one repetition."""
+        return self._unit(repetition) / "arms" / arm
+
+    def fidelity(self, repetition: int) -> Path:
+        """Fidelity and memorisation of one repetition's samples."""
+        return self._unit(repetition) / "fidelity"
+
+    def _unit(self, repetition: int | None) -> Path:
+        return self.root if repetition is None else self.root / "repetitions" / f"{repetition:02d}"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder as its only writer; the operating system frees it if the process dies.
+
+        Raises:
+            ArtifactError: Another process holds it, or the folder cannot be made.
+        """
+        owner = self.root / ".owner.json"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.root / ".lock", timeout=0)
+            with lock:
+                owner.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+                try:
+                    yield
+                finally:
+                    owner.unlink(missing_ok=True)
+        except Timeout:
+            holder = owner.read_text() if owner.exists() else "an unknown process"
+            raise ArtifactError(
+                f"{self.root}: another run is writing here ({holder}); wait for it or choose another --run-dir"
+            ) from None
+        except PermissionError as error:
+            raise ArtifactError(f"{self.root}: {error.strerror}; choose another --run-dir") from None
+
+
+def repetition_label(repetition: int | None) -> str:
+    """Name a repetition for people: 'repetition 3', or 'delivery' for the generator that is delivered."""
+    return "delivery" if repetition is None else f"repetition {repetition + 1}"

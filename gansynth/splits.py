@@ -1,0 +1,115 @@
+"""Each repetition's training and test rows: fresh draws under the study's scarcity, duplicates kept together."""
+
+import numpy as np
+import numpy.typing as npt
+
+from gansynth.errors import EvaluationError, StudyError
+from gansynth.samples import Dataset, Indices, Split
+from gansynth.seeding import numpy_generator
+from gansynth.study import ScarcityConfig, Study
+
+
+def draw_split(dataset: Dataset, study: Study, repetition: int | None) -> Split:
+    """Draw the training and test rows of a repetition; None draws the training rows of the delivered generator.
+
+    Test rows come first: from the source's own test part, or a random share of every class. Rows whose
+    duplicate group has a row in the test part leave the training pool, and scarcity is then applied to what is
+    left. The delivered generator has no test part: it may use every row outside the source's own test part.
+
+    Raises:
+        StudyError: The scarcity names a class that is not there, or asks for a test part that is not there.
+        EvaluationError: A class is left with fewer than two training rows or without a test row.
+    """
+    random = numpy_generator(study.seed, "split", -1 if repetition is None else repetition)
+    provided = _uses_provided_test(dataset, study)
+    rows = np.arange(len(dataset), dtype=np.int64)
+    if repetition is None:
+        test = rows[:0]
+        pool = rows[~dataset.is_test] if provided else rows
+        held_out = rows[dataset.is_test] if provided else rows[:0]
+    else:
+        test = _draw_test(dataset, study, provided, random)
+        held_out = rows[dataset.is_test] if provided else test
+        pool = np.setdiff1d(rows, held_out)
+    pool = pool[~np.isin(dataset.groups[pool], dataset.groups[held_out])]
+    train = _thin(dataset, pool, study.scarcity, random)
+    _check(dataset, train, 2, "training")
+    if repetition is not None:
+        _check(dataset, test, 1, "test")
+    return Split(train=train, test=test)
+
+
+def class_caps(names: tuple[str, ...], scarcity: ScarcityConfig) -> list[int | None]:
+    """Return the largest number of training rows that the scarcity allows each class; None is no limit.
+
+    Raises:
+        StudyError: A rare class is not among `names`, or a long tail has no `per_class` to start from.
+    """
+    unknown = [name for name in scarcity.rare_classes if name not in names]
+    if unknown:
+        raise StudyError(f"scarcity.rare_classes: no class is called {unknown[0]!r}; there are {', '.join(names[:20])}")
+    if scarcity.imbalance > 1 and scarcity.per_class is None:
+        raise StudyError("scarcity.imbalance: needs scarcity.per_class, the size of the largest class")
+    caps: list[int | None] = [scarcity.per_class] * len(names)
+    if scarcity.per_class is not None and scarcity.imbalance > 1:
+        exponents = np.linspace(0, 1, len(names))
+        caps = [max(2, round(scarcity.per_class * scarcity.imbalance**-e)) for e in exponents]
+    for name in scarcity.rare_classes:
+        caps[names.index(name)] = scarcity.rare_per_class
+    return caps
+
+
+def inner_folds(labels: Indices, groups: Indices, folds: int, random: np.random.Generator) -> Indices:
+    """Assign training rows to `folds` folds of an inner validation, stratified, duplicate groups kept together.
+
+    Returns the fold of every row, 0 to folds - 1.
+    """
+    fold = np.zeros(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        members = np.unique(groups[labels == label])
+        order = random.permutation(len(members))
+        by_group = dict(zip(members[order], np.arange(len(members)) % folds, strict=True))
+        fold[labels == label] = [by_group[group] for group in groups[labels == label]]
+    first = {group: fold[groups == group][0] for group in np.unique(groups)}
+    return np.array([first[group] for group in groups], dtype=np.int64)
+
+
+def _uses_provided_test(dataset: Dataset, study: Study) -> bool:
+    there = bool(dataset.is_test.any())
+    if study.split.test == "provided" and not there:
+        raise StudyError("split.test: 'provided', but the source has no test part; use 'random'")
+    return there and study.split.test != "random"
+
+
+def _draw_test(dataset: Dataset, study: Study, provided: bool, random: np.random.Generator) -> Indices:
+    chosen = []
+    for label in range(len(dataset.samples.class_names)):
+        of_class = dataset.samples.labels == label
+        if provided:
+            members = np.flatnonzero(of_class & dataset.is_test)
+            count = len(members)
+        else:
+            members = np.flatnonzero(of_class)
+            count = max(1, round(len(members) * study.split.test_share))
+        count = min(count, study.split.test_per_class or count)
+        chosen.append(random.permutation(members)[:count])
+    return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def _thin(dataset: Dataset, pool: Indices, scarcity: ScarcityConfig, random: np.random.Generator) -> Indices:
+    names = dataset.samples.class_names
+    chosen = []
+    for label, cap in enumerate(class_caps(names, scarcity)):
+        members = pool[dataset.samples.labels[pool] == label]
+        chosen.append(random.permutation(members)[: len(members) if cap is None else cap])
+    return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def _check(dataset: Dataset, rows: npt.NDArray[np.int64], least: int, part: str) -> None:
+    counts = dataset.samples.take(rows).counts
+    if counts.min() < least:
+        label = int(counts.argmin())
+        raise EvaluationError(
+            f"class {dataset.samples.class_names[label]!r}: {counts[label]} {part} row(s), at least {least} are"
+            " needed; add samples, or leave the class out"
+        )

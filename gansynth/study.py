@@ -1,0 +1,188 @@
+"""The study: one typed, frozen description of a run. Its fields are also the TOML keys and the Prefect form."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from gansynth.gans import AnyGan, ResidualConfig
+from gansynth.modalities import AnyModality, ImageConfig
+from gansynth.settings import Settings
+
+ArmName = Literal["real", "oversampled", "classical", "gan", "gan+classical", "shuffled"]
+MetricName = Literal["balanced_accuracy", "accuracy", "macro_f1", "average_precision"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SourceConfig(Settings):
+    """Where the labelled data come from."""
+
+    path: str = Field(
+        description="A folder, a Parquet file, a folder with `train` and `test` parts of either,"
+        " or `torchvision:NAME` for a dataset of torchvision. Relative paths start at the study file."
+    )
+    format: Literal["auto", "image_folder", "parquet", "labels_csv", "torchvision"] = Field(
+        default="auto", description="How the source is laid out; `auto` looks at what is there."
+    )
+    max_bad_share: Share = Field(default=0.05, description="Share of unreadable samples above which ingestion stops.")
+    near_duplicate_distance: int = Field(
+        default=2,
+        ge=-1,
+        le=16,
+        description="Images whose 64-bit perceptual hashes differ in at most this many bits, and whose pixels are"
+        " close, count as duplicates and never straddle a split; -1 finds exact duplicates only.",
+    )
+    licence: str = Field(default="unknown", description="Licence of the source; it is carried into every output.")
+
+
+class ScarcityConfig(Settings):
+    """Simulated scarcity: how many training samples a repetition may draw. The default takes the data as they are."""
+
+    per_class: int | None = Field(default=None, ge=2, description="At most this many training samples of each class.")
+    rare_classes: tuple[str, ...] = Field(default=(), description="Names of the classes that are made rare.")
+    rare_per_class: int = Field(default=10, ge=2, description="At most this many training samples of each rare class.")
+    imbalance: float = Field(
+        default=1.0,
+        ge=1,
+        description="Long tail: the first class keeps `per_class` samples, the last this many times fewer,"
+        " geometrically in between.",
+    )
+
+
+class SplitConfig(Settings):
+    """How each repetition divides the data."""
+
+    test: Literal["auto", "provided", "random"] = Field(
+        default="auto",
+        description="`provided`: test rows come from the source's own test part; `random`: from all rows;"
+        " `auto`: provided where there is such a part.",
+    )
+    test_share: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of the rows of each class that a random test part takes."
+    )
+    test_per_class: int | None = Field(
+        default=None,
+        ge=1,
+        description="At most this many test rows of each class per repetition, drawn afresh;"
+        " unset takes all. Large test parts make the corrected test stricter.",
+    )
+
+
+class GenerationConfig(Settings):
+    """How many samples are generated, which are kept, and how they are written."""
+
+    plan: Literal["absolute", "ratio", "balance"] = Field(
+        default="absolute",
+        description="`absolute`: `amount` samples of each class; `ratio`: `amount` times as many as real ones;"
+        " `balance`: as many as lift each class to the largest one, times `amount`.",
+    )
+    amount: float = Field(default=400, gt=0, description="The number that `plan` speaks of.")
+    oversample: float = Field(
+        default=1.5,
+        ge=1,
+        description="Candidates generated for each sample that is kept; the filters choose. 1 switches them off.",
+    )
+    filters: tuple[Literal["teacher", "discriminator", "distance"], ...] = Field(
+        default=("teacher",),
+        description="What ranks the candidates of a class: `teacher`, the asked label's probability by a classifier"
+        " trained on the real training rows; `discriminator`, its logit; `distance`, rejects near copies of"
+        " training rows. Ranks of several filters are averaged.",
+    )
+    batch_size: int = Field(default=256, ge=1, description="Samples per forward pass; never changes a sample.")
+    format: Literal["parquet", "folder"] = Field(
+        default="parquet", description="Output: Parquet shards, or one folder of PNG files per class."
+    )
+    shard_size: int = Field(default=10_000, ge=1, description="Samples per Parquet shard.")
+
+
+class EvaluationConfig(Settings):
+    """The protocol of the comparison. It is fixed before the run."""
+
+    repetitions: int = Field(
+        default=5, ge=2, le=99, description="Independent repetitions: split, generator, classifiers."
+    )
+    arms: tuple[ArmName, ...] = Field(
+        default=("real", "oversampled", "classical", "gan", "gan+classical"),
+        description="What is compared. `shuffled` is the negative control: `gan` with shuffled synthetic labels.",
+    )
+    metric: MetricName = Field(default="balanced_accuracy", description="The metric that the verdict speaks of.")
+    classifier: str = Field(
+        default="small_resnet",
+        description="Downstream classifier: `small_resnet`, or the name of a torchvision classifier.",
+    )
+    steps: int = Field(default=600, ge=1, description="Optimiser steps of every classifier, in every arm.")
+    batch_size: int = Field(default=64, ge=2, description="Samples in each of these steps.")
+    learning_rate: float = Field(default=3e-3, gt=0, description="Peak learning rate of AdamW.")
+    labels: Literal["soft", "hard"] = Field(
+        default="soft",
+        description="Label of a synthetic sample: `hard`, the class it was asked for; `soft`, the mean of that and"
+        " the probabilities of the teacher trained on real training rows.",
+    )
+    ratios: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
+        default=(0.0, 0.5),
+        min_length=1,
+        description="Candidate shares of synthetic samples in a batch; inner validation on training rows chooses"
+        " per repetition and arm. With 0 among them, no synthetic samples at all is a possible choice.",
+    )
+    inner_folds: int = Field(default=2, ge=2, description="Folds of that inner validation.")
+    inner_steps: int = Field(
+        default=200, ge=1, description="Optimiser steps of each classifier of the inner validation."
+    )
+    alpha: float = Field(default=0.05, gt=0, lt=0.5, description="Level of the tests; intervals cover 1 - alpha.")
+    smallest_gain: float = Field(
+        default=0.03,
+        gt=0,
+        description="Smallest gain of the metric worth having: a test whose interval is wider than this to either"
+        " side, and decides nothing, is called underpowered.",
+    )
+
+    @model_validator(mode="after")
+    def _check_arms(self) -> "EvaluationConfig":
+        if len(set(self.arms)) != len(self.arms):
+            raise ValueError("arms must not repeat")
+        if "real" not in self.arms:
+            raise ValueError("arms must include 'real', which every other arm is compared with")
+        return self
+
+
+class ComputeConfig(Settings):
+    """Where the work runs. Nothing here is part of what a result means, though devices differ in last digits."""
+
+    accelerator: str = Field(default="auto", description="Lightning Fabric accelerator: `auto`, `cpu`, `cuda`, `mps`.")
+    devices: int = Field(default=1, ge=1, description="Processes or devices that train one generator together.")
+    strategy: str = Field(default="auto", description="Lightning Fabric strategy, e.g. `ddp` with several devices.")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        default="32-true", description="Lightning Fabric precision of the networks."
+    )
+    workers: int = Field(
+        default=0, ge=0, description="Repetitions and arms run side by side; 0: one per processor core, or 1 on a GPU."
+    )
+    threads: int = Field(default=1, ge=1, description="Processor threads of torch in each worker.")
+
+
+class Study(Settings):
+    """One run, completely described."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+        description="Names the run folder and the report: lower case, digits, `_` and `-`.",
+    )
+    seed: int = Field(default=0, ge=0, description="Root of every random number of the run.")
+    source: SourceConfig = Field(description="Where the labelled data come from.")
+    modality: AnyModality = Field(default_factory=ImageConfig, description="What a sample is, and how it is prepared.")
+    scarcity: ScarcityConfig = Field(
+        default_factory=ScarcityConfig, description="Simulated scarcity of the training rows."
+    )
+    split: SplitConfig = Field(default_factory=SplitConfig, description="How each repetition divides the data.")
+    gan: AnyGan = Field(default_factory=ResidualConfig, description="The adversarial family and its training.")
+    generation: GenerationConfig = Field(
+        default_factory=GenerationConfig, description="How many samples are generated and kept."
+    )
+    evaluation: EvaluationConfig = Field(
+        default_factory=EvaluationConfig, description="The protocol of the comparison."
+    )
+    compute: ComputeConfig = Field(default_factory=ComputeConfig, description="Where the work runs.")
+
+    def part(self, *names: str) -> dict[str, Any]:
+        """Return the named sections and the seed as plain JSON data: the request of an artifact."""
+        dumped = self.model_dump(mode="json")
+        return {name: dumped[name] for name in ("seed", *names)}

@@ -1,0 +1,163 @@
+"""The training stage: for each repetition, a generator and a teacher fitted on that repetition's training rows only."""
+
+import hashlib
+import json
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.checkpoints import save_model
+from gansynth.classifiers import Classifier, Diet, fit_classifier
+from gansynth.datasets import load_dataset
+from gansynth.devices import make_fabric
+from gansynth.errors import TrainingError
+from gansynth.modalities import MODALITIES
+from gansynth.progress import Progress
+from gansynth.runs import Run, repetition_label
+from gansynth.samples import Samples
+from gansynth.seeding import derive_seed, torch_generator
+from gansynth.splits import draw_split
+from gansynth.study import Study
+from gansynth.training.loop import AdversarialLoop, Players, build_players
+from gansynth.training.resume import Counters, load_state, save_state
+
+LOGGED_POINTS = 40
+SAVED_POINTS = 10
+GRID_COLUMNS = 8
+DELIVERY_SEED_INDEX = 1_000_000
+
+log = logging.getLogger(__name__)
+
+
+def train(study: Study, run: Run, repetitions: Sequence[int | None] | None = None) -> None:
+    """Train the generators of all repetitions and the one that is delivered, or of the given ones."""
+    everything: list[int | None] = [*range(study.evaluation.repetitions), None]
+    for repetition in everything if repetitions is None else repetitions:
+        train_repetition(study, run, repetition)
+
+
+def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
+    """Train the generator and the teacher of one repetition (None: the delivered one) and publish them.
+
+    Resumes from the state of an interrupted training; returns at once if the model is there already.
+
+    Raises:
+        ArtifactError: The dataset is not there, or the model cannot be written.
+        TrainingError: The losses are no longer finite.
+    """
+    directory = run.model(repetition)
+    request = {
+        **study.part("modality", "scarcity", "split", "gan"),
+        "classifier": _teacher_request(study),
+        "repetition": repetition,
+    }
+    parents = {"dataset": read_manifest(run.dataset).digest}
+    if is_current(directory, request, parents):
+        return directory
+    dataset = load_dataset(run.dataset)
+    rows = draw_split(dataset, study, repetition).train
+    samples = dataset.samples.take(rows)
+    key = hashlib.sha256(json.dumps([request, parents], sort_keys=True).encode()).hexdigest()
+    work = directory.with_name(".model.resume")
+    fabric = make_fabric(study.compute, study.compute.devices)
+    fit = partial(
+        _fit_gan, study=study, samples=samples, repetition=repetition, work=work, key=key, progress_dir=run.progress
+    )
+    with publish(directory, "train", request, parents) as draft:
+        players, history = fabric.launch(fit)
+        teacher = fit_teacher(study, samples, repetition)
+        save_model(draft.path, study, players.average, players.discriminator, teacher, samples)
+        (draft.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in history))
+        (draft.path / "training_row_ids.json").write_text(json.dumps(rows.tolist()))
+        for grid in sorted(work.glob("grid-*.png")):
+            (draft.path / grid.name).write_bytes(grid.read_bytes())
+        draft.counts.update(rows=len(samples), steps=int(history[-1]["step"]))
+    for leftover in work.iterdir():
+        leftover.unlink()
+    work.rmdir()
+    log.info("%s: trained on %d rows", repetition_label(repetition), len(samples))
+    return directory
+
+
+def fit_teacher(study: Study, samples: Samples, repetition: int | None) -> Classifier:
+    """Train the classifier that filters and labels synthetic samples, with classical augmentation."""
+    diet = Diet(samples, balanced=True, augmented=True)
+    return fit_classifier(study, diet, study.evaluation.steps, _seed_index(repetition), "teacher")
+
+
+def _teacher_request(study: Study) -> dict[str, Any]:
+    evaluation = study.model_dump(mode="json")["evaluation"]
+    return {name: evaluation[name] for name in ("classifier", "steps", "batch_size", "learning_rate")}
+
+
+def _seed_index(repetition: int | None) -> int:
+    return DELIVERY_SEED_INDEX if repetition is None else repetition
+
+
+def _fit_gan(
+    fabric: Fabric, study: Study, samples: Samples, repetition: int | None, work: Path, key: str, progress_dir: Path
+) -> tuple[Players, list[dict[str, float]]]:
+    """Run the adversarial loop to its end, saving its state on the way."""
+    work.mkdir(parents=True, exist_ok=True)
+    codec = MODALITIES[study.modality.kind].Codec.fit(samples.values)
+    seed = derive_seed(study.seed, "gan", _seed_index(repetition))
+    players = build_players(study.gan, study.gan.kind, codec.shape, len(samples.class_names), seed)
+    counters = load_state(work / "state.safetensors", players, key)
+    loop = AdversarialLoop(study.gan, players, samples, codec, fabric, seed)
+    started, earlier = time.monotonic(), counters.seconds
+    label = f"train {repetition_label(repetition)}"
+    with Progress(progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps) as progress:
+        while counters.step < loop.total_steps:
+            metrics = loop.step(counters.step)
+            counters.step += 1
+            progress.update(counters.step)
+            last = counters.step == loop.total_steps
+            if last or counters.step % _every(loop, LOGGED_POINTS) == 0:
+                counters.seconds = earlier + time.monotonic() - started
+                counters.history.append(_log_line(metrics, counters, study))
+                last = last or _out_of_time(study, counters)
+            if fabric.is_global_zero and (last or counters.step % _every(loop, SAVED_POINTS) == 0):
+                _save_grid(work / f"grid-{counters.step:07d}.png", loop, study, len(samples.class_names))
+                save_state(work / "state.safetensors", players, counters, key)
+            if last:
+                break
+    return players, counters.history
+
+
+def _every(loop: AdversarialLoop, points: int) -> int:
+    return max(1, loop.total_steps // points)
+
+
+def _out_of_time(study: Study, counters: Counters) -> bool:
+    return study.gan.max_seconds is not None and counters.seconds >= study.gan.max_seconds
+
+
+def _log_line(metrics: Mapping[str, Tensor], counters: Counters, study: Study) -> dict[str, float]:
+    line = {name: value.item() for name, value in metrics.items()}
+    if not all(map(math.isfinite, line.values())):
+        raise TrainingError(
+            f"gan: losses are not finite at step {counters.step}; lower gan.learning_rate or raise gan.penalty"
+        )
+    kimg = counters.step * study.gan.batch_size / 1000
+    return {"step": counters.step, "kimg": kimg, "seconds": counters.seconds, **line}
+
+
+@torch.no_grad()
+def _save_grid(path: Path, loop: AdversarialLoop, study: Study, n_classes: int) -> None:
+    """Draw samples of the averaged generator, a row per class, always from the same latents."""
+    random = torch_generator(study.seed, "grid", device=loop.fabric.device)
+    labels = torch.arange(n_classes, device=loop.fabric.device).repeat_interleave(GRID_COLUMNS)
+    latents = torch.randn(len(labels), loop.latent_dim, generator=random, device=loop.fabric.device)
+    images = loop.codec.decode(loop.average.eval()(latents, labels))
+    rows = [np.concatenate(row, axis=1) for row in images.reshape(n_classes, GRID_COLUMNS, *images.shape[1:])]
+    path.write_bytes(MODALITIES[study.modality.kind].encode_png(np.concatenate(rows)))
