@@ -140,6 +140,7 @@ def _memorisation(run: Run, repetitions: int) -> Memorisation:
         share_nearer_to_training=float(np.mean([one.share_nearer_to_training for one in found])),
         median_distance_ratio=float(np.mean([one.median_distance_ratio for one in found])),
         near_copies=sum(one.near_copies for one in found),
+        near_copies_by_chance=sum(one.near_copies_by_chance for one in found),
         checked=sum(one.checked for one in found),
     )
 

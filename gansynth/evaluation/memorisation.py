@@ -1,0 +1,115 @@
+"""Whether synthetic samples repeat training rows: distances on an embedding, compared with held-out rows.
+
+This is a measure of similarity, not of privacy: a generator may pass it and still give its training rows away.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gansynth.errors import EvaluationError
+from gansynth.evaluation.fidelity import Embedded, Embeddings, distance_blocks
+from gansynth.results import Memorisation
+from gansynth.samples import Indices
+from gansynth.seeding import numpy_generator
+
+Floats = npt.NDArray[np.float64]
+
+DRAWS = 10
+NEGLIGIBLE_DISTANCE = 1e-12
+
+
+class Pair(NamedTuple):
+    """A synthetic sample, the training row of its class nearest to it, and both distances to compare.
+
+    `synthetic` and `training` are positions among the samples that were given.
+    """
+
+    synthetic: int
+    training: int
+    distance: float
+    held_out_distance: float
+
+
+def memorisation(training: Embedded, held_out: Embedded, synthetic: Embedded, seed: int) -> Memorisation:
+    """Compare how near synthetic samples lie to training rows and to held-out rows of their class.
+
+    The nearest of many is nearer than the nearest of few, so both references hold equally many rows: the larger one
+    is cut to the smaller one's size, 10 times at random, and the numbers go over all draws. A tie counts half.
+
+    `near_copies` uses all rows and a bar per class, the smallest distance between a training and a held-out row.
+    `near_copies_by_chance` says how many samples would pass it without memorisation.
+
+    Args:
+        training: The rows that trained the generator.
+        held_out: Rows of the same origin that it never saw.
+        synthetic: Its samples. Those of a class without training or held-out rows are not checked.
+        seed: Root of the random draws.
+
+    Raises:
+        EvaluationError: No class has rows of all three kinds.
+    """
+    nearer, ratios, near_copies, by_chance, checked = [], [], 0, 0.0, 0
+    for label in np.unique(synthetic.labels).tolist():
+        of_training, of_held_out = training.of_class(label), held_out.of_class(label)
+        samples = synthetic.of_class(label)
+        size = min(len(of_training), len(of_held_out))
+        if size == 0:
+            continue
+        random = numpy_generator(seed, "memorisation", label)
+        to_training = _nearest_in_draws(samples, of_training, size, random)
+        to_held_out = _nearest_in_draws(samples, of_held_out, size, random)
+        nearer.append(((to_training < to_held_out) + 0.5 * (to_training == to_held_out)).ravel())
+        ratios.append(((to_training + NEGLIGIBLE_DISTANCE) / (to_held_out + NEGLIGIBLE_DISTANCE)).ravel())
+        bar = _nearest(of_training, of_held_out)[1].min()
+        near_copies += int((_nearest(samples, of_training)[1] < bar).sum())
+        by_chance += len(samples) / (len(of_held_out) + 1)
+        checked += len(samples)
+    if checked == 0:
+        raise EvaluationError(
+            "memorisation: no class has training, held-out and synthetic samples; raise generation.amount"
+        )
+    return Memorisation(
+        share_nearer_to_training=float(np.concatenate(nearer).mean()),
+        median_distance_ratio=float(np.median(np.concatenate(ratios))),
+        near_copies=near_copies,
+        near_copies_by_chance=by_chance,
+        checked=checked,
+    )
+
+
+def closest_pairs(training: Embedded, held_out: Embedded, synthetic: Embedded, count: int) -> list[Pair]:
+    """Return the `count` synthetic samples nearest to a training row of their class, closest first.
+
+    Each synthetic sample appears at most once. All held-out rows are searched, so where they outnumber the training
+    rows, `held_out_distance` is small for that reason alone.
+    """
+    pairs = []
+    for label in np.unique(synthetic.labels):
+        training_rows = np.flatnonzero(training.labels == label)
+        samples = synthetic.of_class(label)
+        if len(training_rows) == 0 or label not in held_out.labels:
+            continue
+        nearest, distances = _nearest(samples, training.of_class(label))
+        _, held_out_distances = _nearest(samples, held_out.of_class(label))
+        columns = (np.flatnonzero(synthetic.labels == label), training_rows[nearest], distances, held_out_distances)
+        pairs += [Pair(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return sorted(pairs, key=lambda pair: (pair.distance, pair.synthetic))[:count]
+
+
+def _nearest(rows: Embeddings, reference: Embeddings) -> tuple[Indices, Floats]:
+    """Return, for each row, the position of the nearest reference row and the distance to it."""
+    nearest, smallest = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
+    for part, distances in distance_blocks(rows, reference):
+        nearest[part], smallest[part] = distances.argmin(axis=1), distances.min(axis=1)
+    return nearest, smallest
+
+
+def _nearest_in_draws(rows: Embeddings, reference: Embeddings, size: int, random: np.random.Generator) -> Floats:
+    """Return the distances of N rows to the nearest of `size` random reference rows: shape (draws, N)."""
+    draws = [random.permutation(len(reference))[:size] for _ in range(DRAWS)]
+    smallest = np.empty((DRAWS, len(rows)))
+    for part, distances in distance_blocks(rows, reference):
+        smallest[:, part] = [distances[:, draw].min(axis=1) for draw in draws]
+    return smallest

@@ -1,0 +1,270 @@
+"""Which arm is better, by how much, and how sure that is: the corrected test and the verdict that follows from it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from gansynth.errors import EvaluationError
+from gansynth.results import Comparison, Verdict, VerdictWord
+
+Floats = npt.NDArray[np.float64]
+Values = Mapping[str, Floats]
+"""The metric of each arm in each of the J repetitions: shape (J,), 0 to 1."""
+
+REAL = "real"
+OVERSAMPLED = "oversampled"
+SHUFFLED = "shuffled"
+
+
+class CorrectedTest(NamedTuple):
+    """Mean difference, its confidence interval and its two-sided p-value."""
+
+    gain: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+
+
+def corrected_t_test(differences: Floats, n_train: int, n_test: int, alpha: float) -> CorrectedTest:
+    """Test paired differences over overlapping splits: t = mean / sqrt((1/J + n_test/n_train) * variance).
+
+    Repetitions share rows, so their differences are not independent and the usual paired t-test finds far too much.
+    The additional n_test/n_train makes up for it; J - 1 degrees of freedom; Nadeau and Bengio, "Inference for the
+    Generalization Error", Machine Learning 52 (2003).
+
+    Differences that are all 0 give p = 1 and the interval [0, 0]. Otherwise the standard deviation is taken to be at
+    least that of rounding to one test row, 1 / (n_test * sqrt(12)), so that equal gains in a few repetitions on a
+    few test rows do not pass for certainty.
+
+    Args:
+        differences: float of shape (J,), one per repetition.
+        n_train: Training rows of a repetition.
+        n_test: Test rows of a repetition.
+        alpha: Level in 0 to 1; the interval covers 1 - alpha.
+
+    Raises:
+        EvaluationError: There are fewer than two repetitions.
+    """
+    repetitions = len(differences)
+    if repetitions < 2:
+        raise EvaluationError(f"evaluation.repetitions: the test needs at least 2, not {repetitions}")
+    if not differences.any():
+        return CorrectedTest(gain=0.0, ci_low=0.0, ci_high=0.0, p_value=1.0)
+    gain = float(differences.mean())
+    deviation = max(float(differences.std(ddof=1)), 1 / (n_test * np.sqrt(12)))
+    error = deviation * np.sqrt(1 / repetitions + n_test / n_train)
+    half = float(error * stats.t.ppf(1 - alpha / 2, repetitions - 1))
+    p_value = float(2 * stats.t.sf(abs(gain) / error, repetitions - 1))
+    return CorrectedTest(gain, gain - half, gain + half, p_value)
+
+
+def holm(p_values: npt.ArrayLike) -> Floats:
+    """Adjust the p-values of one family, shape (M,), for multiple testing (Holm 1979); the order is kept."""
+    raw = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(raw, kind="stable")
+    stepped = np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1))
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
+
+
+def compare_arms(values: Values, n_train: int, n_test: int, alpha: float, smallest_gain: float) -> list[Comparison]:
+    """Compare every arm with `real`, and every arm with a GAN with what it has to beat as well.
+
+    An arm with a GAN is also compared with its controls, which are `oversampled` (mere resampling) and the same arm
+    without the GAN (`classical` for `gan+classical`), and with the best arm without a GAN. That one is chosen by its
+    mean on the same scores, which favours it.
+
+    Holm's correction is made among the comparisons with the same arm: the arms with a GAN, which carry the claim, are
+    one family, those without one are another, and `shuffled`, the negative control, stands alone.
+
+    A comparison `helps` or `harms` if the corrected p-value is below `alpha`; otherwise it is `underpowered` if the
+    interval reaches further than `smallest_gain` to either side of the gain, and else there is `no evidence`.
+
+    Args:
+        values: The metric per arm and repetition, higher is better.
+        n_train: Training rows of a repetition.
+        n_test: Test rows of a repetition.
+        alpha: Level of the tests.
+        smallest_gain: Smallest gain of the metric worth having.
+
+    Raises:
+        EvaluationError: `real` is not among the arms, or there are fewer than two repetitions.
+    """
+    if REAL not in values:
+        raise EvaluationError(f"evaluation.arms: no arm {REAL!r} to compare with; add it")
+    tests = {
+        (arm, against): corrected_t_test(values[arm] - values[against], n_train, n_test, alpha)
+        for arm, against in _pairs(values)
+    }
+    families: dict[tuple[str, bool, bool], list[tuple[str, str]]] = defaultdict(list)
+    for arm, against in tests:
+        families[against, _has_gan(arm), arm == SHUFFLED].append((arm, against))
+    p_holm: dict[tuple[str, str], float] = {}
+    for family in families.values():
+        p_holm |= zip(family, holm([tests[pair].p_value for pair in family]).tolist(), strict=True)
+    return [
+        Comparison(
+            arm=arm,
+            against=against,
+            **test._asdict(),
+            p_holm=p_holm[arm, against],
+            verdict=_word(test, p_holm[arm, against], alpha, smallest_gain),
+        )
+        for (arm, against), test in tests.items()
+    ]
+
+
+def decide(comparisons: Sequence[Comparison], values: Values, metric: str, alpha: float) -> Verdict:
+    """Draw the verdict on GAN augmentation from the comparisons of `compare_arms`.
+
+    An arm is credited with `helps` only if it also beats each of its controls in the one-sided corrected test at
+    `alpha`. Otherwise its gain is what resampling or classical augmentation gives without a GAN, and the word is
+    `underpowered` if the comparison with the control that it beats least is, else `no evidence`. Over the arms with
+    a GAN the verdict is `helps` if one of them helps, `harms` if all of them harm, `underpowered` if one of them is,
+    and else `no evidence`. The sentence speaks of the arm with the highest mean among those with the verdict's word.
+
+    Raises:
+        EvaluationError: There is no arm with a GAN.
+    """
+    with_gan = [arm for arm in values if _has_gan(arm)]
+    if not with_gan:
+        raise EvaluationError("evaluation.arms: no arm with a GAN to judge; add 'gan' or 'gan+classical' beside 'real'")
+    best = best_without_gan(values)
+    obstacles = _obstacles(comparisons, values, alpha)
+    verdicts: dict[str, VerdictWord] = {}
+    sentences = []
+    for against in dict.fromkeys((REAL, best)):
+        rows = {row.arm: row for row in comparisons if row.against == against and row.arm in with_gan}
+        words = {arm: _credit(row, obstacles[arm]) for arm, row in rows.items()}
+        word = verdicts[against] = _summarise(words.values())
+        speaker = _best(values, [arm for arm in words if words[arm] == word])
+        answer = (
+            _against_real(rows[speaker], word, metric, alpha) if against == REAL else _against_best(rows[speaker], word)
+        )
+        sentences.append(f"{answer}{_caveat(rows[speaker], word, obstacles[speaker])}.")
+    if best == REAL:
+        sentences.append("No arm without a GAN does better than real data alone.")
+    return Verdict(
+        against_real=verdicts[REAL],
+        against_best_without_gan=verdicts[best],
+        best_without_gan=best,
+        best_with_gan=_best(values, with_gan),
+        sentence=" ".join(sentences),
+    )
+
+
+def recommend(comparisons: Sequence[Comparison], values: Values, alpha: float) -> str:
+    """Return the arm to use: the best without a GAN, unless a GAN is credited with helping against that one.
+
+    Among several such arms the highest mean wins. A GAN is never recommended without evidence, for it is the dearest
+    arm; between arms without a GAN the higher mean decides.
+    """
+    best = best_without_gan(values)
+    obstacles = _obstacles(comparisons, values, alpha)
+    rows = [row for row in comparisons if row.against == best and _has_gan(row.arm)]
+    return _best(values, [row.arm for row in rows if _credit(row, obstacles[row.arm]) == "helps"] or [best])
+
+
+def best_without_gan(values: Values) -> str:
+    """Return the arm without a GAN that has the highest mean; of equal ones the first."""
+    return _best(values, [arm for arm in values if not _has_gan(arm) and arm != SHUFFLED])
+
+
+def _best(values: Values, arms: Sequence[str]) -> str:
+    return max(arms, key=lambda arm: float(values[arm].mean()))
+
+
+def _has_gan(arm: str) -> bool:
+    return "gan" in arm.split("+")
+
+
+def _controls(values: Values, arm: str) -> list[str]:
+    without = "+".join(part for part in arm.split("+") if part != "gan")
+    return [control for control in (OVERSAMPLED, without) if control in values]
+
+
+def _pairs(values: Values) -> list[tuple[str, str]]:
+    pairs = [(arm, REAL) for arm in values if arm != REAL]
+    for arm in filter(_has_gan, values):
+        pairs += [(arm, against) for against in (*_controls(values, arm), best_without_gan(values))]
+    arms = list(values)
+    return sorted(dict.fromkeys(pairs), key=lambda pair: arms.index(pair[1]))
+
+
+def _word(test: CorrectedTest, p_holm: float, alpha: float, smallest_gain: float) -> VerdictWord:
+    if p_holm < alpha:
+        return "helps" if test.gain > 0 else "harms"
+    return "underpowered" if test.ci_high - test.gain > smallest_gain else "no evidence"
+
+
+def _obstacles(comparisons: Sequence[Comparison], values: Values, alpha: float) -> dict[str, Comparison | None]:
+    """Return, for each arm with a GAN, its comparison with the control that it beats least; None if it beats all."""
+    obstacles: dict[str, Comparison | None] = {}
+    for arm in filter(_has_gan, values):
+        controls = _controls(values, arm)
+        unbeaten = [
+            row
+            for row in comparisons
+            if row.arm == arm and row.against in controls and (row.gain <= 0 or row.p_value / 2 >= alpha)
+        ]
+        obstacles[arm] = min(unbeaten, key=lambda row: row.gain, default=None)
+    return obstacles
+
+
+def _credit(row: Comparison, obstacle: Comparison | None) -> VerdictWord:
+    if row.verdict != "helps" or obstacle is None:
+        return row.verdict
+    return "underpowered" if obstacle.verdict == "underpowered" else "no evidence"
+
+
+def _summarise(words: Iterable[VerdictWord]) -> VerdictWord:
+    found = set(words)
+    if "helps" in found:
+        return "helps"
+    if found == {"harms"}:
+        return "harms"
+    return "underpowered" if "underpowered" in found else "no evidence"
+
+
+_OPENINGS: dict[VerdictWord, str] = {
+    "helps": "GAN augmentation helps",
+    "harms": "GAN augmentation harms",
+    "no evidence": "There is no evidence that GAN augmentation helps",
+    "underpowered": "This run is too small to tell whether GAN augmentation helps",
+}
+_ANSWERS: dict[VerdictWord, str] = {
+    "helps": "there is a gain",
+    "harms": "there is a loss",
+    "no evidence": "there is no evidence of a gain",
+    "underpowered": "there is no evidence of a gain",
+}
+
+
+def _against_real(row: Comparison, word: VerdictWord, metric: str, alpha: float) -> str:
+    points = f"{100 * abs(row.gain):.1f} points of {metric.replace('_', ' ').replace('f1', 'F1')}"
+    change = f"gains {points} over" if row.gain >= 0 else f"loses {points} against"
+    return f"{_OPENINGS[word]}: {row.arm} {change} real data alone ({100 * (1 - alpha):g} % interval {_interval(row)})"
+
+
+def _against_best(row: Comparison, word: VerdictWord) -> str:
+    gain = f"{row.arm} {100 * row.gain:+z.1f} points ({_interval(row)})"
+    return f"Against the best arm without a GAN, {row.against}, {_ANSWERS[word]}: {gain}"
+
+
+def _caveat(row: Comparison, word: VerdictWord, obstacle: Comparison | None) -> str:
+    caveat = ""
+    if row.verdict == "helps" and obstacle is not None:
+        row = obstacle
+        caveat = f"; over {row.against}, its control without a GAN, it is {100 * row.gain:+z.1f} ({_interval(row)})"
+    if word == "underpowered":
+        caveat += f"; this run could not have detected a gain below {100 * (row.ci_high - row.gain):.1f} points"
+    return caveat
+
+
+def _interval(row: Comparison) -> str:
+    return f"{100 * row.ci_low:z.1f} to {100 * row.ci_high:z.1f}"

@@ -1,0 +1,244 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gansynth.errors import EvaluationError
+from gansynth.evaluation.statistics import compare_arms, corrected_t_test, decide, holm, recommend
+from gansynth.results import Comparison, Verdict
+
+N_TRAIN, N_TEST, ALPHA, SMALLEST_GAIN = 1000, 250, 0.05, 0.03
+
+
+def arms(spread: float = 0.01, repetitions: int = 8, **means: float) -> dict[str, np.ndarray]:
+    """Values with the given means and independent noise; `gan_classical` stands for `gan+classical`."""
+    random = np.random.default_rng(7)
+    values = {}
+    for arm, mean in means.items():
+        noise = random.normal(size=repetitions)
+        values[arm.replace("_", "+")] = mean + spread * (noise - noise.mean())
+    return values
+
+
+def compare(values: dict[str, np.ndarray]) -> list[Comparison]:
+    return compare_arms(values, N_TRAIN, N_TEST, ALPHA, SMALLEST_GAIN)
+
+
+def judge(values: dict[str, np.ndarray]) -> Verdict:
+    return decide(compare(values), values, "balanced_accuracy", ALPHA)
+
+
+def recommended(values: dict[str, np.ndarray]) -> str:
+    return recommend(compare(values), values, ALPHA)
+
+
+def simulate_null(datasets: int, repetitions: int, rows: int, test_rows: int) -> np.ndarray:
+    """Differences in accuracy of two equally good classifiers on random splits: shape (datasets, repetitions).
+
+    Each classifier is a threshold halfway between the class means of one of two features that are equally telling.
+    """
+    random = np.random.default_rng(0)
+    labels = np.tile([0, 1], rows // 2)
+    features = random.normal(size=(datasets, 2, 1, rows)) + labels
+    is_test = random.permuted(np.ones((datasets, repetitions, 1), int) * np.arange(rows), axis=2) < test_rows
+    accuracies = []
+    for feature in (features[:, 0], features[:, 1]):
+        ones, zeros = ~is_test * labels, ~is_test * (1 - labels)
+        high = (ones * feature).sum(2, keepdims=True) / ones.sum(2, keepdims=True)
+        low = (zeros * feature).sum(2, keepdims=True) / zeros.sum(2, keepdims=True)
+        predicted = (feature > (high + low) / 2) ^ (high < low)
+        accuracies.append(((predicted == labels) & is_test).sum(2) / test_rows)
+    return accuracies[0] - accuracies[1]
+
+
+def test_the_corrected_test_keeps_its_level_where_the_naive_one_finds_gains_that_are_not_there() -> None:
+    differences = simulate_null(datasets=800, repetitions=20, rows=100, test_rows=20)
+    corrected = [corrected_t_test(row, 80, 20, ALPHA).p_value < ALPHA for row in differences]
+    naive = stats.ttest_1samp(differences, 0, axis=1).pvalue < ALPHA
+    assert 0.01 < np.mean(corrected) <= 0.08
+    assert naive.mean() > 0.25
+
+
+def test_without_overlap_it_is_the_paired_t_test() -> None:
+    random = np.random.default_rng(3)
+    first, second = random.normal(0.7, 0.1, 9), random.normal(0.6, 0.1, 9)
+    test = corrected_t_test(first - second, n_train=10**15, n_test=10**6, alpha=0.1)
+    expected = stats.ttest_rel(first, second)
+    interval = expected.confidence_interval(0.9)
+    assert test == pytest.approx((np.mean(first - second), interval.low, interval.high, expected.pvalue))
+
+
+def test_the_interval_excludes_zero_exactly_if_the_p_value_is_below_alpha() -> None:
+    for alpha in (0.01, 0.05, 0.2):
+        for seed in range(20):
+            test = corrected_t_test(np.random.default_rng(seed).normal(0.6, 1, 6), 100, 50, alpha)
+            assert (test.p_value < alpha) == (test.ci_low > 0 or test.ci_high < 0)
+
+
+def test_differences_without_spread() -> None:
+    assert corrected_t_test(np.zeros(5), 80, 20, ALPHA) == (0, 0, 0, 1)
+    # one more row of ten recognised, twice, is luck; of 2,000 rows 200 more, five times, are not
+    assert corrected_t_test(np.full(2, 0.1), 40, 10, ALPHA).p_value > ALPHA
+    test = corrected_t_test(np.full(5, 0.1), 1000, 2000, ALPHA)
+    assert test.p_value < 1e-6
+    assert test.ci_low == pytest.approx(0.1, abs=1e-3)
+    with pytest.raises(EvaluationError, match=r"evaluation\.repetitions.* 2, not 1"):
+        corrected_t_test(np.ones(1), 80, 20, ALPHA)
+
+
+def test_holm_is_the_closed_test_of_bonferroni() -> None:
+    random = np.random.default_rng(0)
+    for size in (1, 2, 3, 5):
+        p_values = random.beta(0.4, 2, size).round(2)
+        subsets = [list(subset) for count in range(1, size + 1) for subset in combinations(range(size), count)]
+        closed = [
+            max(min(1, len(subset) * p_values[subset].min()) for subset in subsets if index in subset)
+            for index in range(size)
+        ]
+        np.testing.assert_allclose(holm(p_values), closed)
+    # hand-worked: 4 x 0.005; 3 x 0.01; 2 x 0.03; the largest is lifted to the one before it
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_which_arms_are_compared_and_in_which_families() -> None:
+    values = arms(real=0.6, oversampled=0.62, classical=0.7, gan=0.68, gan_classical=0.7, shuffled=0.5)
+    comparisons = {(row.arm, row.against): row for row in compare(values)}
+    assert list(comparisons) == [
+        *[(arm, "real") for arm in ("oversampled", "classical", "gan", "gan+classical", "shuffled")],
+        *[(arm, against) for against in ("oversampled", "classical") for arm in ("gan", "gan+classical")],
+    ]
+    for family in (
+        [("oversampled", "real"), ("classical", "real")],
+        [("gan", "real"), ("gan+classical", "real")],
+        [("shuffled", "real")],
+        [("gan", "classical"), ("gan+classical", "classical")],
+    ):
+        raw = [comparisons[pair].p_value for pair in family]
+        assert [comparisons[pair].p_holm for pair in family] == pytest.approx(holm(raw).tolist())
+    assert comparisons["shuffled", "real"].verdict == "harms"
+
+
+def test_no_pair_is_compared_twice_and_few_arms_suffice() -> None:
+    pairs = [
+        (row.arm, row.against) for row in compare(arms(real=0.7, oversampled=0.6, classical=0.5, gan_classical=0.8))
+    ]
+    assert pairs == [
+        *[(arm, "real") for arm in ("oversampled", "classical", "gan+classical")],
+        *[("gan+classical", against) for against in ("oversampled", "classical")],
+    ]
+    values = arms(real=0.7, gan=0.8)
+    assert [(row.arm, row.against) for row in compare(values)] == [("gan", "real")]
+    assert judge(values).best_without_gan == "real"
+    assert recommended(values) == "gan"
+
+
+def test_the_words_of_a_comparison() -> None:
+    values = arms(real=0.6, gan=0.7)
+    assert compare(values)[0].verdict == "helps"
+    assert compare(arms(real=0.7, gan=0.6))[0].verdict == "harms"
+    assert compare(arms(real=0.7, gan=0.705))[0].verdict == "no evidence"
+    assert compare(arms(spread=0.1, real=0.7, gan=0.72))[0].verdict == "underpowered"
+
+
+def test_the_word_follows_the_p_value_after_holm() -> None:
+    comparisons = compare(arms(spread=0.015, real=0.7, gan=0.717, gan_classical=0.7))
+    row = next(row for row in comparisons if row.arm == "gan")
+    assert row.p_value < ALPHA < row.p_holm
+    assert row.verdict == "no evidence"
+
+
+def test_the_negative_control_is_no_rival() -> None:
+    values = arms(real=0.6, gan=0.7, shuffled=0.8)
+    verdict = judge(values)
+    assert (verdict.best_without_gan, verdict.best_with_gan) == ("real", "gan")
+    assert recommended(values) == "gan"
+
+
+def test_a_control_is_beaten_one_sided() -> None:
+    values = arms(spread=0.015, real=0.5, oversampled=0.7, gan=0.72)
+    row = next(row for row in compare(values) if row.against == "oversampled")
+    assert row.p_value / 2 < ALPHA < row.p_value
+    assert judge(values).against_real == "helps"
+
+
+def test_a_gain_over_real_and_none_over_classical() -> None:
+    values = arms(real=0.63, oversampled=0.66, classical=0.75, gan=0.72, gan_classical=0.757)
+    comparisons = {(row.arm, row.against): row for row in compare(values)}
+    over_real, over_classical = comparisons["gan", "real"], comparisons["gan+classical", "classical"]
+    verdict = judge(values)
+    assert (verdict.against_real, verdict.against_best_without_gan) == ("helps", "no evidence")
+    assert (verdict.best_without_gan, verdict.best_with_gan) == ("classical", "gan+classical")
+    assert verdict.sentence == (
+        "GAN augmentation helps: gan gains 9.0 points of balanced accuracy over real data alone (95 % interval"
+        f" {100 * over_real.ci_low:.1f} to {100 * over_real.ci_high:.1f}). Against the best arm without a GAN,"
+        " classical, there is no evidence of a gain: gan+classical +0.7 points"
+        f" ({100 * over_classical.ci_low:.1f} to {100 * over_classical.ci_high:.1f})."
+    )
+    assert recommended(values) == "classical"
+
+
+def test_an_underpowered_comparison_says_what_it_could_not_have_seen() -> None:
+    values = arms(spread=0.05, real=0.63, oversampled=0.6, gan=0.65)
+    row = compare(values)[1]
+    verdict = judge(values)
+    assert verdict.against_real == verdict.against_best_without_gan == "underpowered"
+    assert verdict.sentence.startswith("This run is too small to tell whether GAN augmentation helps: gan gains 2.0 ")
+    assert f"could not have detected a gain below {100 * (row.ci_high - row.gain):.1f} points" in verdict.sentence
+    assert verdict.sentence.endswith("No arm without a GAN does better than real data alone.")
+    assert recommended(values) == "real"
+
+
+def test_a_gan_that_beats_every_rival_is_recommended() -> None:
+    values = arms(real=0.6, oversampled=0.62, classical=0.7, gan=0.66, gan_classical=0.78)
+    verdict = judge(values)
+    assert verdict.against_real == verdict.against_best_without_gan == "helps"
+    assert "classical, there is a gain: gan+classical +8.0 points" in verdict.sentence
+    assert recommended(values) == "gan+classical"
+
+
+def test_a_gain_that_resampling_gives_as_well_is_not_the_gans() -> None:
+    values = arms(real=0.6, oversampled=0.68, gan=0.681)
+    assert compare(values)[1].verdict == "helps"
+    verdict = judge(values)
+    assert verdict.against_real == "no evidence"
+    assert "; over oversampled, its control without a GAN, it is +0.1 (" in verdict.sentence
+    noisy = values | {"oversampled": 0.6 + 10 * (values["oversampled"] - 0.6)}
+    noisy["oversampled"] += 0.681 - noisy["oversampled"].mean()
+    assert judge(noisy).against_real == "underpowered"
+
+
+def test_a_gain_that_classical_augmentation_gives_as_well_is_not_the_gans() -> None:
+    # what copies of real rows in place of synthetic ones look like
+    values = arms(real=0.6, oversampled=0.62, classical=0.75, gan=0.62, gan_classical=0.75)
+    assert {row.arm: row.verdict for row in compare(values) if row.against == "real"}["gan+classical"] == "helps"
+    assert judge(values).against_real == "no evidence"
+    assert recommended(values) == "classical"
+
+
+def test_harm_is_called_harm_only_if_every_gan_harms() -> None:
+    verdict = judge(arms(real=0.7, classical=0.71, gan=0.6, gan_classical=0.62))
+    assert verdict.against_real == verdict.against_best_without_gan == "harms"
+    assert verdict.sentence.startswith("GAN augmentation harms: gan+classical loses 8.0 points of balanced accuracy")
+    assert judge(arms(real=0.7, classical=0.705, gan=0.6, gan_classical=0.706)).against_real == "no evidence"
+
+
+def test_the_verdict_on_equal_arms_is_helps_no_more_often_than_alpha() -> None:
+    random = np.random.default_rng(0)
+    names = ("real", "oversampled", "classical", "gan", "gan+classical")
+    helped = []
+    for _ in range(200):
+        values = dict(zip(names, random.normal(0.7, 0.02, (5, 5)), strict=True))
+        comparisons = compare_arms(values, 10**6, 1000, ALPHA, SMALLEST_GAIN)
+        verdict = decide(comparisons, values, "accuracy", ALPHA)
+        helped.append("helps" in {verdict.against_real, verdict.against_best_without_gan})
+    assert 0 < np.mean(helped) <= ALPHA
+
+
+def test_a_verdict_needs_real_and_a_gan() -> None:
+    with pytest.raises(EvaluationError, match=r"evaluation\.arms: no arm 'real'"):
+        compare(arms(classical=0.7, gan=0.7))
+    values = arms(real=0.6, classical=0.7)
+    with pytest.raises(EvaluationError, match=r"evaluation\.arms: .* add 'gan' or 'gan\+classical'"):
+        judge(values)
+    assert recommended(values) == "classical"
