@@ -37,13 +37,13 @@ class ResidualBlock(nn.Module):
 
 
 class SmallResNet(EmbeddingNetwork):
-    """A residual network of about 100,000 parameters for small images."""
+    """A residual network of about 75,000 parameters for small images."""
 
     def __init__(self, shape: Shape, n_classes: int) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(shape[0] * 4, 24, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(24)
-        self.blocks = nn.Sequential(ResidualBlock(24, 48, 2), ResidualBlock(48, 64, 2))
+        self.stem = nn.Conv2d(shape[0] * 4, 16, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(16)
+        self.blocks = nn.Sequential(ResidualBlock(16, 32, 2), ResidualBlock(32, 64, 2))
         self.head = nn.Linear(64, n_classes)
 
     def embed(self, images: Tensor) -> Tensor:

@@ -1,0 +1,39 @@
+"""How many samples of each class are generated."""
+
+import numpy as np
+
+from gansynth.errors import StudyError
+from gansynth.samples import Indices
+from gansynth.study import GenerationConfig
+
+
+def class_counts(settings: GenerationConfig, training_counts: Indices) -> Indices:
+    """Return how many samples of each class the settings ask for.
+
+    Args:
+        settings: Gives the rule, `plan`, and its number, `amount`.
+        training_counts: Real training rows of each class, of shape (K,).
+
+    Returns:
+        int64 of shape (K,), fractions rounded to the nearest whole number.
+
+    Raises:
+        StudyError: The plan asks for no sample of any class.
+    """
+    per_class = {
+        "absolute": np.ones_like(training_counts),
+        "ratio": training_counts,
+        "balance": training_counts.max() - training_counts,
+    }[settings.plan]
+    counts: Indices = np.floor(settings.amount * per_class + 0.5).astype(np.int64)
+    if not counts.any():
+        raise StudyError(
+            f"generation.plan: {settings.plan!r} with amount {settings.amount:g} asks for no samples of classes with"
+            f" {training_counts.min()} to {training_counts.max()} training rows; raise the amount or choose 'absolute'"
+        )
+    return counts
+
+
+def split_evenly(count: int, n_classes: int) -> Indices:
+    """Divide `count` samples over the classes; where it does not come out even, the first ones get one more."""
+    return count // n_classes + (np.arange(n_classes, dtype=np.int64) < count % n_classes)

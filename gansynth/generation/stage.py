@@ -1,0 +1,218 @@
+"""The generation stage: each repetition's synthetic samples, the ones that are delivered, and batches on demand."""
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from gansynth.artifacts import MANIFEST, Draft, is_current, publish, read_manifest
+from gansynth.checkpoints import TrainedModel, load_model
+from gansynth.errors import ArtifactError, StudyError
+from gansynth.generation.card import write_card
+from gansynth.generation.filters import RANKINGS, CopyDetector, select
+from gansynth.generation.plan import class_counts, split_evenly
+from gansynth.generation.sampler import Candidates, Sampler
+from gansynth.generation.writers import WRITERS, Origin
+from gansynth.progress import Progress
+from gansynth.runs import Run, repetition_label
+from gansynth.samples import Indices
+from gansynth.seeding import derive_seed
+from gansynth.study import GenerationConfig, Study
+
+# samples kept from one round of candidates of a class, and the memory that they may take
+BLOCK_SIZE = 1024
+BLOCK_BYTES = 64 * 2**20
+
+# a class is given up after this many times its planned candidates, when nearly all are near copies
+PATIENCE = 10
+
+log = logging.getLogger(__name__)
+
+
+def generate(study: Study, run: Run) -> None:
+    """Generate the samples of every repetition and those that are delivered."""
+    for repetition in [*range(study.evaluation.repetitions), None]:
+        generate_repetition(study, run, repetition)
+
+
+def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
+    """Generate the samples of one repetition's model (None: the delivered one) and publish them.
+
+    Returns at once if they are there already. Repetitions are written as Parquet, which the evaluation reads;
+    the delivered samples in the study's format, with a dataset card.
+
+    Raises:
+        ArtifactError: The model is not there, or the samples cannot be written.
+        StudyError: The study asks for no samples, or its filters reject all.
+    """
+    settings = study.generation
+    if repetition is not None:
+        settings = settings.model_copy(update={"format": "parquet"})
+    directory, model_directory = run.synthetic(repetition), run.model(repetition)
+    request = _request(study, settings) | {"repetition": repetition}
+    parents = {"model": read_manifest(model_directory).digest}
+    if is_current(directory, request, parents):
+        return directory
+    model = load_model(model_directory, study.compute)
+    plan = class_counts(settings, np.bincount(model.training_labels, minlength=len(model.class_names)))
+    origin = _origin(study, model, parents["model"], study.seed)
+    label = f"generate {repetition_label(repetition)}"
+    with (
+        publish(directory, "generate", request, parents) as draft,
+        Progress(run.progress / f"{label.replace(' ', '-')}.json", label, int(plan.sum())) as progress,
+    ):
+        sampler = Sampler(model, _sampling_seed(study.seed, repetition))
+        _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
+        if repetition is None:
+            write_card(draft.path, origin, settings, draft.counts)
+    log.info("%s: kept %d of %d candidates", label, draft.counts["kept"], draft.counts["candidates"])
+    return directory
+
+
+def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -> Path:  # noqa: A002 - the setting's name
+    """Generate `count` samples, evenly over the classes, from a run's delivered model, and publish them.
+
+    The filters are those of the run's study; plan and amount are not used. An earlier export at `destination` is
+    replaced, or returned at once if it is the same; anything else is left alone.
+
+    Raises:
+        StudyError: The count is not positive, the format unknown, or the filters reject all.
+        ArtifactError: The run has no study or model, or `destination` cannot be used.
+    """
+    if count < 1:
+        raise StudyError(f"count: {count} is not a number of samples; give 1 or more")
+    if format not in WRITERS:
+        raise StudyError(f"format: {format!r} is unknown; choose one of {', '.join(WRITERS)}")
+    study = _stored_study(run)
+    parents = {"model": read_manifest(run.model(None)).digest}
+    settings = study.generation.model_copy(update={"format": format})
+    request = _request(study, settings) | {"seed": seed, "count": count}
+    destination = destination.resolve()
+    _check_replaceable(destination)
+    if is_current(destination, request, parents):
+        return destination
+    model = load_model(run.model(None), study.compute)
+    origin = _origin(study, model, parents["model"], seed)
+    with (
+        publish(destination, "export", request, parents) as draft,
+        Progress(run.progress / "export.json", f"export to {destination.name}", count) as progress,
+    ):
+        plan, sampler = split_evenly(count, len(model.class_names)), Sampler(model, _sampling_seed(seed, None))
+        _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
+        write_card(draft.path, origin, settings, draft.counts)
+    return destination
+
+
+def _fill(
+    draft: Draft, sampler: Sampler, plan: Indices, settings: GenerationConfig, *, origin: Origin, progress: Progress
+) -> None:
+    """Write the samples of a plan to an artifact in the making, and count them."""
+    counts = Counter(kept=0, candidates=0)
+
+    def counted() -> Iterator[Candidates]:
+        for block in kept_blocks(sampler, plan, settings, counts):
+            yield block
+            progress.update(counts["kept"])
+
+    WRITERS[settings.format](draft.path, counted(), origin, settings.shard_size)
+    if counts["kept"] == 0:
+        raise StudyError(
+            f"generation.filters: all of {counts['candidates']} candidates are near copies of training rows; train with"
+            " more rows, or leave 'distance' out and mind the report on memorisation"
+        )
+    draft.counts.update(counts)
+
+
+def kept_blocks(
+    sampler: Sampler, plan: Indices, settings: GenerationConfig, counts: Counter[str]
+) -> Iterator[Candidates]:
+    """Yield the samples that are kept, block by block, the classes in turn, so that memory does not grow with the plan.
+
+    Candidates compete within their block. Where near copies leave a block short, later candidates make up for it.
+
+    Args:
+        sampler: Where candidates come from.
+        plan: Samples wanted of each class, of shape (K,).
+        settings: Filters and oversampling.
+        counts: Is increased by `candidates`, `kept`, `kept_LABEL`, `rejected_FILTER`, `rejected_FILTER_LABEL`, and
+            `missing` where a class is given up.
+    """
+    filters = settings.filters if settings.oversample > 1 else ()
+    detector = CopyDetector(sampler.model) if "distance" in filters else None
+    factor = settings.oversample if RANKINGS.keys() & set(filters) else 1.0
+    missing, position = plan.copy(), np.zeros_like(plan)
+    limit = np.ceil(plan * factor).astype(np.int64) * PATIENCE
+    block_size = max(min(BLOCK_BYTES // math.prod(sampler.model.codec.shape), BLOCK_SIZE), 1)
+    while missing.any():
+        for label in np.flatnonzero(missing).tolist():
+            wanted = min(int(missing[label]), block_size)
+            start, stop = (
+                int(position[label]),
+                min(int(position[label]) + math.ceil(wanted * factor), int(limit[label])),
+            )
+            kept, rejected = select(sampler.draw(label, start, stop), wanted, filters, detector)
+            position[label], missing[label] = stop, missing[label] - len(kept)
+            counts.update({"candidates": stop - start, "kept": len(kept), f"kept_{label}": len(kept)})
+            for name, number in rejected.items():
+                counts.update({f"rejected_{name}": number, f"rejected_{name}_{label}": number})
+            if stop == limit[label] and missing[label]:
+                counts.update({"missing": int(missing[label])})
+                missing[label] = 0
+            if len(kept):
+                yield kept
+
+
+def _request(study: Study, settings: GenerationConfig) -> dict[str, Any]:
+    """Return what determines the content of an output of these settings."""
+    return {
+        "seed": study.seed,
+        "generation": settings.model_dump(mode="json"),
+        "study": study.name,
+        "licence": study.source.licence,
+    }
+
+
+def _origin(study: Study, model: TrainedModel, digest: str, seed: int) -> Origin:
+    return Origin(study.name, seed, study.source.licence, digest, model.class_names)
+
+
+def _sampling_seed(seed: int, repetition: int | None) -> int:
+    return derive_seed(seed, "generation", -1 if repetition is None else repetition)
+
+
+def _stored_study(run: Run) -> Study:
+    try:
+        return Study.model_validate_json(run.study_file.read_text())
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"{run.root}: no run there, for it holds no {run.study_file.name}; name a run folder"
+        ) from None
+    except (OSError, ValidationError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"{run.study_file}: cannot be read ({reason}); run the study again") from error
+
+
+def _check_replaceable(destination: Path) -> None:
+    """Refuse a place that holds anything but an earlier export as it was written."""
+    if not destination.exists():
+        return
+    if not destination.is_dir():
+        raise ArtifactError(f"{destination}: is a file; name a folder for the samples")
+    there = {
+        path.relative_to(destination).as_posix()
+        for path in destination.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
+    if not there:
+        return
+    if MANIFEST not in there or (manifest := read_manifest(destination)).stage != "export":
+        raise ArtifactError(f"{destination}: holds other files already; name a new or empty folder")
+    if foreign := there - manifest.files.keys() - {MANIFEST}:
+        raise ArtifactError(
+            f"{destination}: holds {min(foreign)!r}, which no export wrote; move it or name another folder"
+        )

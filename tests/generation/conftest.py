@@ -1,0 +1,93 @@
+"""A run folder with tiny trained models: real networks and a real teacher, made in a second."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gansynth.artifacts import publish
+from gansynth.checkpoints import TrainedModel, load_model, save_model
+from gansynth.classifiers import Diet, fit_classifier
+from gansynth.gans import FAMILIES
+from gansynth.runs import Run
+from gansynth.samples import Samples
+from gansynth.seeding import seeded_globally
+from gansynth.study import Study
+
+SIZE = 16
+
+RunMaker = Callable[..., tuple[Run, Study]]
+
+
+def real_rows(class_names: tuple[str, ...], channels: int, seed: int = 7, per_class: int = 12) -> Samples:
+    """Images whose left columns are bright according to their class, with noise."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(class_names)), per_class)
+    values = random.integers(0, 60, (len(labels), SIZE, SIZE, channels)).astype(np.uint8)
+    for image, label in zip(values, labels, strict=True):
+        image[:, : 2 + 2 * label] += 150
+    return Samples(values, labels, class_names)
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> RunMaker:
+    """Return a maker of run folders: of a study's settings, the class names, and the repetitions that have a model."""
+
+    def make(
+        class_names: tuple[str, ...] = ("cat", "dog", "owl"),
+        *,
+        repetitions: tuple[int | None, ...] = (None,),
+        channels: int = 1,
+        gan: str = "mlp",
+        generation: dict[str, object] | None = None,
+    ) -> tuple[Run, Study]:
+        study = Study.model_validate(
+            {
+                "name": "tiny",
+                "seed": 5,
+                "source": {"path": "nowhere", "licence": "MIT"},
+                "modality": {"size": SIZE},
+                "gan": {"kind": gan} | ({"width": 16} if gan == "mlp" else {}),
+                "generation": {"amount": 10, **(generation or {})},
+                "evaluation": {"repetitions": 2, "steps": 30, "batch_size": 8},
+                "compute": {"accelerator": "cpu"},
+            }
+        )
+        run = Run(tmp_path / "run")
+        run.root.mkdir()
+        run.study_file.write_text(study.model_dump_json())
+        rows = real_rows(class_names, channels)
+        family = FAMILIES[study.gan.kind]
+        shape = (channels, SIZE, SIZE)
+        for repetition in repetitions:
+            with seeded_globally(0, "networks", str(repetition)):
+                generator = family.generator(study.gan, shape, len(class_names))
+                discriminator = family.discriminator(study.gan, shape, len(class_names))
+            teacher = fit_classifier(study, Diet(rows), 30, 0, "teacher")
+            with publish(run.model(repetition), "train", {}, {}) as draft:
+                save_model(draft.path, study, generator, discriminator, teacher, rows)
+        return run, study
+
+    return make
+
+
+@pytest.fixture
+def model(make_run: RunMaker) -> TrainedModel:
+    """A convolutional model of three classes."""
+    run, study = make_run(gan="residual", channels=3)
+    torch.set_num_threads(1)
+    return load_model(run.model(None), study.compute)
+
+
+@pytest.fixture
+def training_images(model: TrainedModel) -> np.ndarray:
+    """The images that `model` was trained on, in their order."""
+    return real_rows(model.class_names, 3).values
+
+
+@pytest.fixture
+def held_out_images(model: TrainedModel) -> np.ndarray:
+    """Images of the same classes that `model` has never seen."""
+    return real_rows(model.class_names, 3, seed=8).values

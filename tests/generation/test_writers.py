@@ -1,0 +1,153 @@
+import csv
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torchvision
+from PIL import Image
+
+from gansynth.generation.card import write_card
+from gansynth.generation.sampler import Candidates
+from gansynth.generation.writers import DIGITAL_SOURCE_TYPE, WRITERS, Origin
+from gansynth.study import GenerationConfig
+
+HOSTILE = ("../../x", "CON", "=cmd()", "", "🦉", "test", "None", "a" * 300, "caf\u00e9", "cafe\u0301", "cat")
+
+
+@pytest.fixture
+def hugging_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The `datasets` library, offline and with its cache in a temporary folder."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "hf" / "datasets"))
+    return pytest.importorskip("datasets")
+
+
+def origin(class_names: tuple[str, ...] = HOSTILE) -> Origin:
+    return Origin(study="tiny", seed=5, licence="MIT", model_digest="d" * 64, class_names=class_names)
+
+
+def blocks(n_classes: int, per_class: int = 3, channels: int = 3) -> list[Candidates]:
+    random = np.random.default_rng(0)
+    return [
+        Candidates(
+            label=label,
+            indices=np.arange(10, 10 + per_class),
+            values=random.integers(0, 256, (per_class, 8, 8, channels)).astype(np.uint8),
+            probabilities=random.dirichlet(np.ones(n_classes), per_class).astype(np.float32),
+            logits=random.normal(size=per_class).astype(np.float32),
+        )
+        for label in range(n_classes)
+    ]
+
+
+def test_parquet_is_read_by_datasets_with_labels_and_provenance(tmp_path: Path, hugging_face: ModuleType) -> None:
+    written = blocks(len(HOSTILE))
+    WRITERS["parquet"](tmp_path, iter(written), origin(), 10)
+    files = sorted(str(path) for path in tmp_path.glob("*.parquet"))
+    assert len(files) == 4
+    rows = hugging_face.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
+    assert rows.features["label"].names == list(HOSTILE)
+    assert rows["label"] == [label for label in range(len(HOSTILE)) for _ in range(3)]
+    assert all(rows["synthetic"])
+    for row, (block, position) in zip(rows, ((b, i) for b in written for i in range(3)), strict=True):
+        np.testing.assert_array_equal(np.asarray(row["image"]), block.values[position])
+        assert row["seed_index"] == block.indices[position]
+        assert row["teacher_probability"] == pytest.approx(block.probabilities[position, block.label])
+        np.testing.assert_allclose(row["teacher_probabilities"], block.probabilities[position], rtol=1e-6)
+        assert row["discriminator_logit"] == pytest.approx(block.logits[position])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_is_read_by_datasets_and_torchvision(tmp_path: Path, hugging_face: ModuleType, channels: int) -> None:
+    written = blocks(len(HOSTILE), channels=channels)
+    out = tmp_path / "out"
+    out.mkdir()
+    WRITERS["folder"](out, iter(written), origin(), 10)
+    classes = json.loads((out / "classes.json").read_text())
+    assert [entry["name"] for entry in classes] == list(HOSTILE)
+    truth = {entry["folder"]: entry["label"] for entry in classes}
+
+    folder = torchvision.datasets.ImageFolder(out)
+    assert sorted(folder.classes) == sorted(truth)
+    assert len(folder) == 3 * len(HOSTILE)
+
+    rows = hugging_face.load_dataset("imagefolder", data_dir=str(out), cache_dir=str(tmp_path / "cache"))
+    assert list(rows) == ["train"]
+    assert len(rows["train"]) == 3 * len(HOSTILE)
+    for row, (block, position) in zip(rows["train"], ((b, i) for b in written for i in range(3)), strict=True):
+        assert truth[row["label"]] == block.label
+        image = np.asarray(row["image"]).reshape(block.values[position].shape)
+        np.testing.assert_array_equal(image, block.values[position])
+
+
+def test_every_png_carries_the_mark_of_generated_media(tmp_path: Path) -> None:
+    WRITERS["folder"](tmp_path, iter(blocks(1)), origin(("cat",)), 10)
+    for path in (tmp_path / "cat").iterdir():
+        packet = Image.open(path).text["XML:com.adobe.xmp"]
+        tree = ET.fromstring(packet)  # noqa: S314 - it is our own text
+        mark = tree.find(".//{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType")
+        assert mark is not None
+        assert mark.text == DIGITAL_SOURCE_TYPE
+
+
+def test_no_cell_of_the_table_starts_a_formula(tmp_path: Path) -> None:
+    names = ("=cmd()", "+1", "-1", "@x", "\t=1", "cat")
+    WRITERS["folder"](tmp_path, iter(blocks(len(names))), origin(names), 10)
+    with (tmp_path / "metadata.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 18
+    for row in rows:
+        assert row.pop("file_name")[0] not in "=+-@\t"
+        assert row.pop("label")[0] not in "=+-@\t"
+        float(row.pop("discriminator_logit"))
+    assert rows[0]["synthetic"] == "True"
+
+
+def test_samples_are_written_as_they_come(tmp_path: Path) -> None:
+    """The second block is asked for only when the first is on disk, so memory does not grow with the blocks."""
+    seen = []
+
+    def stream() -> Iterator[Candidates]:
+        for number, block in enumerate(blocks(3)):
+            seen.append(len(list(tmp_path.glob("*/*.png"))))
+            assert number * 3 == seen[-1]
+            yield block
+
+    WRITERS["folder"](tmp_path, stream(), origin(("a", "b", "c")), 10)
+    assert seen == [0, 3, 6]
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "folder"])
+def test_the_card_is_valid_and_shows_hostile_names_harmlessly(
+    tmp_path: Path, hugging_face: ModuleType, file_format: str
+) -> None:
+    names = (*HOSTILE, "<script>alert(1)</script>", "a|b", "new\nline", "[x](http://e.org)")
+    WRITERS[file_format](tmp_path, iter(blocks(len(names))), origin(names), 100)
+    counts = {"kept": 45, "candidates": 60, "rejected_teacher": 15}
+    write_card(tmp_path, origin(names), GenerationConfig(format=file_format), counts)
+    hub = pytest.importorskip("huggingface_hub")
+    card = hub.DatasetCard.load(tmp_path / "README.md")
+    assert card.data.license == "mit"
+    assert card.data.tags == ["synthetic", "gan", "gansynth"]
+    assert card.data.annotations_creators == ["machine-generated"]
+    assert card.data.size_categories == ["n<1K"]
+    assert "<script>" not in card.text
+    table = [line for line in card.text.splitlines() if line.startswith("| ")]
+    assert len(table) == len(names) + 1
+    assert not {"anonymous", "compliant"} & set(card.text.lower().split())
+    rows = hugging_face.load_dataset(str(tmp_path), split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(rows) == 3 * len(names)
+
+
+def test_an_unusual_licence_is_named_in_full(tmp_path: Path) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    unusual = Origin("tiny", 5, 'Own "terms": see page', "d" * 64, ("cat",))
+    write_card(tmp_path, unusual, GenerationConfig(), {"kept": 2000, "candidates": 2000})
+    data = hub.DatasetCard.load(tmp_path / "README.md").data
+    assert (data.license, data.license_name) == ("other", 'Own "terms": see page')
+    assert data.size_categories == ["1K<n<10K"]
