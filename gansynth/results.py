@@ -86,6 +86,10 @@ class Memorisation(BaseModel):
         description="Synthetic samples nearer to a training row than any held-out row of their class is, summed over"
         " repetitions."
     )
+    near_copies_by_chance: float = Field(
+        description="How many such samples new real rows would count on average: for each class, its samples divided"
+        " by its held-out rows plus one."
+    )
     checked: int = Field(description="How many synthetic samples were looked at.")
 
 

@@ -1,0 +1,55 @@
+"""The report for programs: everything the page says, as JSON."""
+
+import json
+import math
+from dataclasses import asdict
+
+from gansynth.reporting import words
+from gansynth.reporting.findings import Findings, arm_deviations, class_fidelity, costs
+
+STAGES = ("ingest", "train", "generate", "evaluate")
+
+
+def render_json(findings: Findings, date: str, seconds: float) -> str:
+    """Return the report as JSON; a number that is not finite, and the cost of a stage that left nothing, is null.
+
+    Args:
+        findings: What the run found.
+        date: The day of the report, as YYYY-MM-DD.
+        seconds: What making the report took so far.
+    """
+    summary, deviations, cost = findings.summary, arm_deviations(findings), costs(findings)
+    evaluation = findings.manifests["evaluate"][findings.run.evaluation.name]
+    content = {
+        "name": findings.study.name,
+        "date": date,
+        "metric": summary.metric,
+        "verdict": summary.verdict.model_dump(),
+        "recommended_arm": summary.recommended_arm,
+        "repetitions": summary.repetitions,
+        "train_rows": summary.train_rows,
+        "test_rows": summary.test_rows,
+        "arms": {name: arm.model_dump() | {"metrics_sd": deviations[name]} for name, arm in summary.arms.items()},
+        "comparisons": [one.model_dump() for one in summary.comparisons],
+        "fidelity": summary.fidelity.model_dump() | {"per_class": class_fidelity(findings)},
+        "memorisation": summary.memorisation.model_dump(),
+        "synthetic": {place: manifest.counts for place, manifest in findings.manifests["generate"].items()},
+        "cost_seconds": {stage: cost[stage].seconds if stage in cost else None for stage in STAGES}
+        | {"report": seconds},
+        "cost": {stage: asdict(one) for stage, one in cost.items()},
+        "warnings": words.warnings(findings),
+        "quarantine": findings.quarantine,
+        "seed": findings.study.seed,
+        "versions": evaluation.versions,
+        "digests": {place: one.digest for found in findings.manifests.values() for place, one in found.items()},
+        "study": findings.study.model_dump(mode="json"),
+    }
+    return json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

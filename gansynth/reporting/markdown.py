@@ -1,0 +1,95 @@
+"""The report as Markdown: the words and tables of the page, without its figures."""
+
+import json
+import re
+
+from gansynth.reporting import formats, protocol, tables, words
+from gansynth.reporting.findings import Findings
+from gansynth.reporting.tables import Table
+
+SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+
+
+def render_markdown(findings: Findings, date: str) -> str:
+    """Return the report as Markdown. Everything that comes from the study or the data is escaped."""
+    study, summary = findings.study, findings.summary
+    real, best = summary.verdict.against_real, summary.verdict.against_best_without_gan
+    sections = [
+        f"# {escape(study.name)}",
+        escape(f"{words.dataset_line(findings)} · {date}"),
+        f"> {escape(formats.typeset(summary.verdict.sentence))}",
+        _bullets(
+            [
+                f"against real data alone: **{real}**",
+                f"against the best arm without a GAN, {escape(summary.verdict.best_without_gan)}: **{best}**",
+            ]
+        ),
+        f"**Recommended: {escape(summary.recommended_arm)}** \N{EN DASH} {escape(words.recommendation(findings))}",
+        _bullets(
+            [
+                f"{escape(formats.capitalised(label))}: **{escape(value)}** ({escape(remark)})"
+                for label, value, remark in words.headline(findings)
+            ]
+        ),
+        "What the words mean:",
+        _bullets([f"**{word}**: {escape(meaning)}" for word, meaning in words.verdict_words(study).items()]),
+        "## Gain",
+        "In percentage points.",
+        _table(tables.comparison_table(findings)),
+        "## Arms",
+        _table(tables.arm_table(findings)),
+        _bullets([f"`{arm}`: {escape(line)}" for arm, line in protocol.arm_descriptions(study).items()]),
+        "## Recall of each class",
+        _table(tables.recall_table(findings)),
+        "## Fidelity",
+        escape(f"Embedding: {summary.fidelity.embedding}. The numbers compare with no others."),
+        _table(tables.fidelity_table(findings)),
+        _table(tables.class_fidelity_table(findings)),
+        "## Memorisation",
+        _bullets([escape(line) for line in words.memorisation(findings)]),
+        "## Synthetic samples",
+        _table(tables.synthetic_table(findings)),
+        "## What was done",
+        _bullets([f"**{head}.** {escape(text)}" for head, text in protocol.protocol(findings)]),
+        "### Cost",
+        _table(tables.cost_table(findings)),
+        "### Versions",
+        _table(tables.version_table(findings)),
+        "### Digests",
+        _table(tables.digest_table(findings)),
+        "## Warnings",
+        _bullets([escape(line) for line in words.warnings(findings)] or ["None."]),
+        _quarantine(findings),
+        "## Study",
+        _code(json.dumps(study.model_dump(mode="json"), indent=2)),
+    ]
+    return "\n\n".join(part for part in sections if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown and HTML show as it is, on one line."""
+    line = " ".join(text.split())
+    return SPECIAL.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(table: Table) -> str:
+    if not table.rows:
+        return ""
+    cells = [table.header, *table.rows]
+    rows = ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in cells]
+    return "\n".join([rows[0], "|" + "---|" * len(table.header), *rows[1:]])
+
+
+def _quarantine(findings: Findings) -> str:
+    if not findings.quarantine:
+        return ""
+    rows = [[one["source"], one["reason"]] for one in findings.quarantine]
+    return "### Set aside\n\n" + _table(Table(["Source", "Reason"], rows))
+
+
+def _code(text: str) -> str:
+    return f"```json\n{text}\n```"

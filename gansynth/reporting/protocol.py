@@ -1,0 +1,148 @@
+"""What was done, in prose that is generated from the study: shared by the page and the Markdown."""
+
+from gansynth.reporting import formats
+from gansynth.reporting.findings import Findings
+from gansynth.study import ScarcityConfig, Study
+
+
+def arm_descriptions(study: Study) -> dict[str, str]:
+    """Return a line on each arm of the study."""
+    modality = study.modality
+    transforms = [{"affine": "random affine transforms", "trivialaugment": "TrivialAugment"}[modality.classical]]
+    if modality.flip:
+        transforms.append("flips")
+    if modality.mixing != "none":
+        transforms.append({"mixup": "MixUp", "cutmix": "CutMix"}[modality.mixing])
+    classical = formats.listed(transforms)
+    described = {
+        "real": "the real training rows as they are, nothing added",
+        "oversampled": "real rows, every class drawn equally often: the control for mere resampling",
+        "classical": f"oversampled real rows with {classical}",
+        "gan": "oversampled real rows, and synthetic samples in every batch",
+        "gan+classical": f"oversampled real rows and synthetic samples, with {classical}",
+        "shuffled": "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help",
+    }
+    return {arm: described[arm] for arm in study.evaluation.arms}
+
+
+def protocol(findings: Findings) -> list[tuple[str, str]]:
+    """Return what was done, as headed paragraphs."""
+    study = findings.study
+    return [
+        ("Fixed beforehand", _fixed(study)),
+        ("Data", _data(findings)),
+        ("Repetitions", _repetitions(findings)),
+        ("GAN", _gan(study)),
+        ("Synthetic samples", _synthetic(study)),
+        ("Test", _test(study)),
+        ("Delivery", _delivery()),
+    ]
+
+
+def _fixed(study: Study) -> str:
+    rule = study.evaluation
+    return (
+        f"The metric ({formats.metric_name(rule.metric)}), the arms, the number of repetitions and the test were set"
+        " in the study before the run; test rows were touched once, by the final scores."
+    )
+
+
+def _data(findings: Findings) -> str:
+    source = findings.study.source
+    near = source.near_duplicate_distance
+    kinds = "Exact duplicates" if near < 0 else f"Exact and near duplicates (perceptual hashes within {near} bits)"
+    return (
+        f"{kinds} were grouped first; a group never straddles training and test."
+        f" {_scarcity(findings.study.scarcity)} {_preparation(findings.study)} Licence of the source: {source.licence}."
+    )
+
+
+def _scarcity(scarcity: ScarcityConfig) -> str:
+    if scarcity == ScarcityConfig():
+        return "Training rows are as many as the source gives."
+    parts = []
+    if scarcity.per_class is not None:
+        parts.append(f"at most {scarcity.per_class:,} rows a class")
+    if scarcity.imbalance > 1:
+        parts.append(f"a long tail that falls {scarcity.imbalance:g}-fold to the last class")
+    if scarcity.rare_classes:
+        parts.append(f"at most {scarcity.rare_per_class:,} of each rare class ({', '.join(scarcity.rare_classes)})")
+    return f"Scarcity is simulated: {formats.listed(parts)} for training."
+
+
+def _preparation(study: Study) -> str:
+    modality = study.modality
+    fit = {"pad": "with bars", "crop": "by the central crop", "stretch": "by stretching"}[modality.fit]
+    return f"Images are {modality.size} by {modality.size} pixels; oblong ones became square {fit}."
+
+
+def _repetitions(findings: Findings) -> str:
+    rule = findings.study.evaluation
+    train, test = sum(findings.summary.train_rows.values()), sum(findings.summary.test_rows.values())
+    return (
+        f"Each of the {findings.summary.repetitions} repetitions draws its own {train:,} training and {test:,} test"
+        " rows, trains its own GAN on those training rows alone, generates, and trains every arm's classifier"
+        f" ({rule.classifier}) with the same seed for the same {rule.steps:,} optimiser steps of {rule.batch_size}"
+        f" samples. The root seed is {findings.study.seed}; every other seed is derived from it."
+    )
+
+
+def _gan(study: Study) -> str:
+    gan = study.gan
+    loss = gan.loss.replace("_", "-")
+    penalties = f", R1 and R2 penalties of {gan.penalty:g} every {gan.penalty_every} steps" if gan.penalty else ""
+    augmented = formats.listed(list(gan.augmentation)) or "none"
+    limit = f" or {formats.duration(gan.max_seconds)}" if gan.max_seconds is not None else ""
+    return (
+        f"Family {gan.kind}, {loss} loss{penalties}, {gan.kimg:g} thousand real samples shown{limit} in batches of"
+        f" {gan.batch_size}; differentiable augmentation: {augmented}."
+    )
+
+
+def _synthetic(study: Study) -> str:
+    made, rule = study.generation, study.evaluation
+    amount = {
+        "absolute": f"{made.amount:g} samples of each class",
+        "ratio": f"{made.amount:g} times as many samples as real ones",
+        "balance": f"as many samples as lift each class to {made.amount:g} times the largest one",
+    }[made.plan]
+    filters = {
+        "teacher": "the probability that the teacher gives to the class asked for",
+        "discriminator": "the logit of the discriminator",
+        "distance": "their distance to the training rows, which rejects near copies",
+    }
+    chosen = (
+        f"kept from {made.oversample:g} times as many candidates by"
+        f" {formats.listed([filters[name] for name in made.filters])}"
+        if made.filters and made.oversample > 1
+        else "without a filter"
+    )
+    labels = {
+        "soft": "the mean of the class asked for and the probabilities of a teacher trained on real training rows",
+        "hard": "the class asked for",
+    }[rule.labels]
+    ratios = formats.listed([formats.share(ratio, 0) for ratio in rule.ratios])
+    picked = (
+        f"their share of a batch was chosen among {ratios} by {rule.inner_folds}-fold validation on training rows"
+        if len(rule.ratios) > 1
+        else f"their share of a batch was {ratios}"
+    )
+    return f"{formats.capitalised(amount)}, {chosen}. Their label is {labels}; {picked}."
+
+
+def _test(study: Study) -> str:
+    rule = study.evaluation
+    return (
+        "Arms are compared repetition by repetition. Repetitions share data, so the t-test carries the"
+        " Nadeau-Bengio correction, without which it would find gains that are not there; it is two-sided, at the"
+        f" {formats.share(rule.alpha, 0)} level. Against each reference, Holm's correction covers the arms with a GAN"
+        f" together, and those without one together. Intervals cover {formats.share(1 - rule.alpha, 0)}, each by"
+        f" itself. The smallest gain worth having was set to {100 * rule.smallest_gain:g} points."
+    )
+
+
+def _delivery() -> str:
+    return (
+        "One more generator is fitted, on every row that the study leaves for training. Its samples are the dataset"
+        " that is delivered; no number of this report was measured on them."
+    )

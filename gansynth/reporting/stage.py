@@ -1,0 +1,69 @@
+"""The report stage: from the evaluation and the manifests of a run to its page, Markdown and JSON."""
+
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.reporting.findings import read_findings, read_manifests
+from gansynth.reporting.machine import render_json
+from gansynth.reporting.markdown import render_markdown
+from gansynth.reporting.page import render_page
+from gansynth.runs import Run
+from gansynth.study import Study
+
+LAYOUT = 1
+PAGE_FILE = "index.html"
+MARKDOWN_FILE = "report.md"
+JSON_FILE = "report.json"
+
+
+def report(study: Study, run: Run) -> Path:
+    """Write the report of a run, unless it is there already and nothing it reads has changed.
+
+    It reads the evaluation, the manifests of all other artifacts, what training recorded and what ingestion put
+    aside. Apart from the evaluation, whatever is absent is left out.
+
+    Returns:
+        The folder with `index.html`, `report.md` and `report.json`: `run.report`.
+
+    Raises:
+        ArtifactError: There is no evaluation, something is damaged, or the report cannot be written.
+    """
+    started = time.monotonic()
+    manifests = read_manifests(study, run)
+    request = {"layout": LAYOUT, "study": study.model_dump(mode="json")}
+    parents = {name: one.digest for found in manifests.values() for name, one in found.items()}
+    if is_current(run.report, request, parents):
+        return run.report
+    with publish(run.report, "report", request, parents) as draft:
+        findings = read_findings(study, run, manifests)
+        date = datetime.now(UTC)
+        page = render_page(findings, f"{date.day} {date:%B %Y}")
+        markdown = render_markdown(findings, f"{date:%Y-%m-%d}")
+        (draft.path / PAGE_FILE).write_text(page, encoding="utf-8")
+        (draft.path / MARKDOWN_FILE).write_text(markdown, encoding="utf-8")
+        data = render_json(findings, f"{date:%Y-%m-%d}", time.monotonic() - started)
+        (draft.path / JSON_FILE).write_text(data, encoding="utf-8")
+    return run.report
+
+
+def copy_report(run: Run, destination: Path) -> Path:
+    """Copy the page, the Markdown and the JSON of a run to `destination`, each file whole or not at all.
+
+    Other files there stay as they are.
+
+    Returns:
+        The page at its new place.
+
+    Raises:
+        ArtifactError: There is no report.
+    """
+    read_manifest(run.report)
+    destination.mkdir(parents=True, exist_ok=True)
+    for name in (MARKDOWN_FILE, JSON_FILE, PAGE_FILE):
+        partial = destination / f".{name}.partial"
+        shutil.copyfile(run.report / name, partial)
+        partial.replace(destination / name)
+    return destination / PAGE_FILE

@@ -1,0 +1,143 @@
+"""The sentences of the report on what was found: shared by the page and the Markdown."""
+
+from gansynth.reporting import formats
+from gansynth.reporting.findings import Findings, group_recall
+from gansynth.reporting.protocol import arm_descriptions
+from gansynth.results import VerdictWord
+from gansynth.study import Study
+
+WARNED_REJECTED_SHARE = 0.9
+
+
+def verdict_words(study: Study) -> dict[VerdictWord, str]:
+    """Return what each word of the verdict means under the study's settings."""
+    protocol = study.evaluation
+    level = formats.share(protocol.alpha, 0)
+    smallest = f"{100 * protocol.smallest_gain:g} points"
+    return {
+        "helps": f"The corrected test tells the gain from zero at the {level} level, and the arm beats its controls"
+        " without a GAN as well.",
+        "no evidence": "The corrected test does not tell a gain of the GAN from zero, or from what its controls give"
+        f" without one. It was sharp enough: the interval reaches at most {smallest} to either side, the smallest gain"
+        " that the study calls worth having.",
+        "harms": f"The corrected test tells the difference from zero at the {level} level, and it is a loss.",
+        "underpowered": f"Undecided: the interval reaches further than {smallest} to either side, so a gain worth"
+        " having may hide in it. More repetitions may decide it.",
+    }
+
+
+def dataset_line(findings: Findings) -> str:
+    """Return one line on the data of a repetition."""
+    train, test = findings.summary.train_rows, findings.summary.test_rows
+    least, most = min(train.values()), max(train.values())
+    spread = f"{formats.count(least)} in every class" if least == most else f"{least:,} to {most:,} in a class"
+    return (
+        f"{formats.plural(len(train), 'class', 'classes')} · {formats.count(sum(train.values()))} training rows"
+        f" ({spread}) · {formats.count(sum(test.values()))} test rows"
+        f" · {findings.summary.repetitions} repetitions"
+    )
+
+
+def recommendation(findings: Findings) -> str:
+    """Return what to do, as a sentence on the arm that is recommended."""
+    arm = findings.summary.recommended_arm
+    told = arm_descriptions(findings.study).get(arm, "")
+    if "gan" in arm.split("+"):
+        return f"{told}."
+    return f"{told}. No arm with a GAN has shown that it does better."
+
+
+def memorisation(findings: Findings) -> list[str]:
+    """Return the memorisation numbers in words."""
+    found = findings.summary.memorisation
+    nearer = formats.share(found.share_nearer_to_training)
+    copies = formats.plural(found.near_copies, "sample lies", "samples lie")
+    side = (
+        f"Of {formats.count(found.checked)} synthetic samples, {nearer} lie nearer to a training row than to any"
+        " held-out row; with equally many of both, a generator that copies nothing gives about one half."
+    )
+    pull = (
+        f"The median distance to the nearest training row is {formats.number(found.median_distance_ratio)} times that"
+        " to the nearest held-out row; 1 means no pull towards the training rows, far below 1 means copies."
+    )
+    near = (
+        f"{copies} nearer to a training row than any held-out row of the class does; without memorisation about"
+        f" {formats.count(round(found.near_copies_by_chance))} would, by chance."
+    )
+    return [side, pull, near, "These numbers describe likeness. They are no proof of privacy."]
+
+
+def warnings(findings: Findings) -> list[str]:
+    """Return everything a reader should know before trusting the numbers."""
+    return [*findings.summary.warnings, *_data_warnings(findings), *_generation_warnings(findings), *_mixed(findings)]
+
+
+def _data_warnings(findings: Findings) -> list[str]:
+    dataset = findings.manifest(findings.run.dataset)
+    counts = dataset.counts if dataset else {}
+    found = []
+    if findings.quarantine:
+        samples = formats.plural(len(findings.quarantine), "sample")
+        found.append(f"{samples} of the source could not be used and stayed out; see the list.")
+    exact, near = counts.get("exact_duplicates", 0), counts.get("near_duplicates", 0)
+    if exact or near:
+        found.append(
+            f"{formats.plural(exact, 'row')} of the source repeat an earlier one and {near:,} more resemble one;"
+            " each such group stayed on one side of every split."
+        )
+    conflicts = counts.get("conflicting_labels", 0)
+    if conflicts:
+        found.append(f"{formats.plural(conflicts, 'row')} of the source occur under more than one class.")
+    return found
+
+
+def _generation_warnings(findings: Findings) -> list[str]:
+    found = []
+    for place, manifest in findings.manifests["generate"].items():
+        candidates, kept = manifest.counts.get("candidates", 0), manifest.counts.get("kept", 0)
+        missing = manifest.counts.get("missing", 0)
+        if missing:
+            found.append(
+                f"{place}: {formats.plural(missing, 'planned sample')} could not be made; too many were copies."
+            )
+        if candidates - kept > WARNED_REJECTED_SHARE * candidates:
+            found.append(f"{place}: the filters rejected {candidates - kept:,} of {candidates:,} candidates.")
+    return found
+
+
+def _mixed(findings: Findings) -> list[str]:
+    """Warn where artifacts of one run were made by different versions."""
+    made = [one.versions for found in findings.manifests.values() for one in found.values()]
+    names = sorted({name for versions in made for name in versions})
+    mixed = {name: sorted({versions[name] for versions in made if name in versions}) for name in names}
+    return [
+        f"Parts of this run were made by different versions of {name}: {', '.join(versions)}."
+        for name, versions in mixed.items()
+        if len(versions) > 1
+    ]
+
+
+def headline(findings: Findings) -> list[tuple[str, str, str]]:
+    """Return the figures a hurried reader takes home: each a label, a value and a remark."""
+    summary, verdict = findings.summary, findings.summary.verdict
+    best, rival, arms = verdict.best_with_gan, verdict.best_without_gan, findings.summary.arms
+    metric = formats.capitalised(formats.metric_name(summary.metric))
+    others = list(dict.fromkeys(("real", rival)))
+    tiles = [
+        (
+            metric,
+            formats.share(arms[best].mean),
+            f"{best}; " + ", ".join(f"{formats.share(arms[other].mean)} {other}" for other in others),
+        )
+    ]
+    for other in others:
+        test = findings.comparison(best, other)
+        if test is not None:
+            remark = f"{best}; {formats.interval(test.ci_low, test.ci_high)}"
+            tiles.append((f"Gain over {other}", f"{formats.gain(test.gain)} points", remark))
+    rare = findings.rare_classes
+    if rare:
+        recalls = {arm: formats.share(group_recall(findings, arm, rare)) for arm in (*others, best)}
+        remark = f"{best}; " + ", ".join(f"{recalls[other]} {other}" for other in others)
+        tiles.append(("Recall of the rare classes", recalls[best], remark))
+    return tiles
