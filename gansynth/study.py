@@ -87,7 +87,6 @@ class GenerationConfig(Settings):
         " trained on the real training rows; `discriminator`, its logit; `distance`, rejects near copies of"
         " training rows. Ranks of several filters are averaged.",
     )
-    batch_size: int = Field(default=256, ge=1, description="Samples per forward pass; never changes a sample.")
     format: Literal["parquet", "folder"] = Field(
         default="parquet", description="Output: Parquet shards, or one folder of PNG files per class."
     )
@@ -141,6 +140,8 @@ class EvaluationConfig(Settings):
             raise ValueError("arms must not repeat")
         if "real" not in self.arms:
             raise ValueError("arms must include 'real', which every other arm is compared with")
+        if not {"gan", "gan+classical"} & set(self.arms):
+            raise ValueError("arms must include 'gan' or 'gan+classical', which the verdict is about")
         return self
 
 

@@ -76,17 +76,16 @@ class AdversarialLoop:
         self.random.manual_seed(derive_seed(self.seed, "step", number, self.fabric.global_rank))
         self._schedule(number)
         real, labels = self._draw_real()
+        fake = self.generator(self._draw_latents(), labels)
         penalise = self.config.penalty > 0 and number % self.config.penalty_every == 0
         metrics = {
-            **self._train_discriminator(real, labels, penalise=penalise),
-            **self._train_generator(real, labels),
+            **self._train_discriminator(real, fake.detach(), labels, penalise=penalise),
+            **self._train_generator(real, fake, labels),
         }
         self._update_average(number)
         return metrics
 
-    def _train_discriminator(self, real: Tensor, labels: Tensor, *, penalise: bool) -> dict[str, Tensor]:
-        with torch.no_grad():
-            fake = self.generator(self._draw_latents(), labels)
+    def _train_discriminator(self, real: Tensor, fake: Tensor, labels: Tensor, *, penalise: bool) -> dict[str, Tensor]:
         seen = self._augment(torch.cat([real, fake]))
         seen.requires_grad_(penalise)
         logits = self.discriminator(seen, labels.repeat(2))
@@ -102,9 +101,8 @@ class AdversarialLoop:
         self.discriminator_optimiser.step()
         return {name: value.detach() for name, value in metrics.items()}
 
-    def _train_generator(self, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _train_generator(self, real: Tensor, fake: Tensor, labels: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)
-        fake = self.generator(self._draw_latents(), labels)
         with torch.no_grad():
             logits_real = self.discriminator(self._augment(real), labels)
         logits_fake = self.discriminator(self._augment(fake), labels)

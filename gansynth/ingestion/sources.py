@@ -1,0 +1,117 @@
+"""What a source of labelled images is, and how to look one over."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from gansynth.artifacts import file_digest
+from gansynth.errors import SourceError
+
+LABELS_FILE = "labels.csv"
+TORCHVISION_PREFIX = "torchvision:"
+
+
+class Record(NamedTuple):
+    """One labelled image as its source holds it.
+
+    Attributes:
+        origin: Where it is, for people: a file below the source, or a file and row (rows count from 1).
+        label: Name of its class; empty where there is none.
+        image: The encoded image, the file that holds it, or a picture.
+        is_test: Whether the source sets it apart for testing.
+        problem: Why it cannot be used; empty if nothing is known against it.
+    """
+
+    origin: str
+    label: str
+    image: bytes | Path | Image.Image
+    is_test: bool
+    problem: str = ""
+
+
+class Source(NamedTuple):
+    """What a reader found.
+
+    Attributes:
+        class_names: All classes in label order, where the source declares them; else None.
+        total: Number of records.
+        records: The records, once.
+    """
+
+    class_names: tuple[str, ...] | None
+    total: int
+    records: Iterator[Record]
+
+
+def detect_format(path: str) -> str:
+    """Return the format of the source at `path`, a key of READERS, by looking at what is there.
+
+    Raises:
+        SourceError: Nothing is there, or nothing that a reader knows.
+    """
+    if path.startswith(TORCHVISION_PREFIX):
+        return "torchvision"
+    place = Path(path)
+    if not place.exists():
+        raise SourceError(f"source.path: {path} does not exist; relative paths start at the study file")
+    if place.is_file() and place.suffix == ".parquet":
+        return "parquet"
+    if (place / LABELS_FILE).is_file():
+        return "labels_csv"
+    if place.is_dir() and any(place.glob("*.parquet")):
+        return "parquet"
+    if place.is_dir() and subfolders(place):
+        return "image_folder"
+    raise SourceError(
+        f"source.path: {path} holds no Parquet file, no {LABELS_FILE} and no class folders; see source.format"
+    )
+
+
+def fingerprint(path: str) -> str:
+    """Return a SHA-256 of a source's content: the names below it and their bytes; for torchvision, of the name.
+
+    Where the source lies and when its files were touched make no difference.
+
+    Raises:
+        SourceError: A file cannot be read.
+    """
+    content = hashlib.sha256()
+    if path.startswith(TORCHVISION_PREFIX):
+        content.update(path.encode())
+        return content.hexdigest()
+    root = Path(path)
+    files = [root] if root.is_file() else list(files_below(root))
+    for file in files:
+        try:
+            digest = file_digest(file)
+        except OSError as error:
+            raise SourceError(f"{file}: cannot be read ({error.strerror}); mend its permissions or remove it") from None
+        content.update(os.fsencode(file.relative_to(root.parent if root.is_file() else root)))
+        content.update(f"\0{digest}\n".encode())
+    return content.hexdigest()
+
+
+def natural_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Sort names as people do: digits by their value, so that `img2` stands before `img10`."""
+
+    def key(name: str) -> tuple[list[str | int], str]:
+        pieces = re.split(r"([0-9]+)", name)
+        return [int(piece) if index % 2 else piece for index, piece in enumerate(pieces)], name
+
+    return tuple(sorted(names, key=key))
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders in a fixed order, hidden ones left out, links followed."""
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))

@@ -1,0 +1,167 @@
+"""The ingestion stage: a source of labelled images becomes the dataset of a run."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gansynth.artifacts import is_current, publish
+from gansynth.datasets import write_dataset
+from gansynth.errors import SourceError
+from gansynth.ingestion.conversion import convert
+from gansynth.ingestion.duplicates import Duplicates, find_duplicates
+from gansynth.ingestion.readers import READERS
+from gansynth.ingestion.sources import TORCHVISION_PREFIX, Record, Source, detect_format, fingerprint, natural_order
+from gansynth.modalities.image import ImageConfig
+from gansynth.modalities.image.storage import Pixels
+from gansynth.progress import Progress
+from gansynth.runs import Run
+from gansynth.samples import Dataset, Samples
+from gansynth.study import SourceConfig, Study
+
+QUARANTINE_FILE = "quarantine.json"
+
+
+def ingest(study: Study, run: Run) -> Path:
+    """Read, convert and check the source of a study, and publish the dataset at `run.dataset`.
+
+    Beside the samples, the artifact holds `quarantine.json`: a list of `source` (where) and `reason` for each sample
+    that could not be used. The manifest counts `rows`, of these `train` and `test`; `quarantined`; `classes`;
+    `exact_duplicates`, rows with the pixels of an earlier row; `near_duplicates`, further rows that only resemble
+    one; and `conflicting_labels`, rows whose pixels occur under another class too. Duplicates and conflicts are
+    kept: splits keep a group together.
+
+    An artifact that was made by the same settings from a source with the same content is left as it is.
+
+    Returns:
+        The directory of the artifact.
+
+    Raises:
+        SourceError: The source cannot be read, more of its samples than `source.max_bad_share` are unusable, it has
+            fewer than two classes, or a class has fewer than two samples.
+        ArtifactError: The artifact cannot be written.
+    """
+    source = study.source
+    request = _request(study)
+    if is_current(run.dataset, request, {}):
+        return run.dataset
+    with publish(run.dataset, "ingest", request, {}) as draft:
+        found = _read(source.path, request["source"]["format"])
+        with Progress(run.progress / "ingest.json", "Reading images", found.total) as progress:
+            rows = _collect(found, study.modality, progress)
+        _check(rows, source)
+        with Progress(run.progress / "ingest.json", "Finding duplicates", len(rows.images)) as progress:
+            duplicates = find_duplicates(rows.images, source.near_duplicate_distance, progress.update)
+        dataset = Dataset(
+            Samples(rows.images, np.array([rows.names.index(label) for label in rows.labels]), rows.names),
+            is_test=np.array(rows.is_test),
+            groups=duplicates.groups,
+        )
+        write_dataset(draft.path, dataset)
+        (draft.path / QUARANTINE_FILE).write_text(json.dumps(rows.quarantine, indent=1))
+        draft.counts |= {"quarantined": len(rows.quarantine), **_counts(dataset, duplicates)}
+    return run.dataset
+
+
+class _Rows(NamedTuple):
+    """The usable samples of a source, their labels by name, and the places and reasons of the others."""
+
+    images: Pixels
+    labels: list[str]
+    is_test: list[bool]
+    names: tuple[str, ...]
+    quarantine: list[dict[str, str]]
+
+
+def _request(study: Study) -> dict[str, Any]:
+    path = study.source.path
+    try:
+        layout = detect_format(path) if study.source.format == "auto" else study.source.format
+        content = fingerprint(path)
+    except OSError as error:
+        raise SourceError(f"source.path: {path} cannot be read ({error.strerror}); mend its permissions") from None
+    settings = study.source.model_dump(include={"max_bad_share", "near_duplicate_distance"})
+    return {
+        "source": {"format": layout, "content": content, **settings},
+        "modality": study.modality.model_dump(include={"kind", "size", "channels", "fit"}),
+    }
+
+
+def _read(path: str, layout: str) -> Source:
+    is_torchvision = path.startswith(TORCHVISION_PREFIX)
+    if is_torchvision != (layout == "torchvision"):
+        raise SourceError(f"source.format: {layout!r} does not fit the path {path}; use 'auto'")
+    try:
+        return READERS[layout](path)
+    except OSError as error:
+        raise SourceError(f"source.path: {path} cannot be read ({error.strerror or error}); mend it") from error
+
+
+def _collect(found: Source, config: ImageConfig, progress: Progress) -> _Rows:
+    images = np.empty((found.total, config.size, config.size, 3 if config.channels == "rgb" else 1), dtype=np.uint8)
+    labels: list[str] = []
+    is_test: list[bool] = []
+    seen: set[str] = set()
+    quarantine: list[dict[str, str]] = []
+    for done, record in enumerate(found.records, start=1):
+        progress.update(done)
+        seen.add(record.label)
+        pixels, reason = _pixels(record, config)
+        if pixels is None:
+            quarantine.append({"source": record.origin, "reason": reason})
+            continue
+        if pixels.shape[2] > images.shape[3]:
+            images = np.repeat(images, 3, axis=3)
+        images[len(labels)] = pixels
+        labels.append(record.label)
+        is_test.append(record.is_test)
+    names = found.class_names or natural_order(seen - {""})
+    return _Rows(images[: len(labels)], labels, is_test, names, quarantine)
+
+
+def _pixels(record: Record, config: ImageConfig) -> tuple[Pixels | None, str]:
+    """Return the pixels of a record, or why there are none."""
+    if record.problem:
+        return None, record.problem
+    try:
+        return convert(record.image, config), ""
+    except SourceError as error:
+        return None, str(error)
+
+
+def _check(rows: _Rows, source: SourceConfig) -> None:
+    bad, total = len(rows.quarantine), len(rows.quarantine) + len(rows.labels)
+    if total == 0:
+        raise SourceError(f"source.path: {source.path} holds no images")
+    if bad > source.max_bad_share * total:
+        first = rows.quarantine[0]
+        raise SourceError(
+            f"source.path: {bad} of {total} samples of {source.path} are unusable, the first is {first['source']}:"
+            f" {first['reason']}; mend or remove them, or raise source.max_bad_share ({source.max_bad_share})"
+        )
+    if len(rows.names) < 2:
+        raise SourceError(f"source.path: {source.path} has one class only, {rows.names[0]!r}; at least two are needed")
+    for name in rows.names:
+        count = rows.labels.count(name)
+        if count < 2:
+            raise SourceError(
+                f"source.path: class {name!r} of {source.path} has {count} usable sample(s), at least 2 are needed;"
+                " add samples, or leave the class out"
+            )
+
+
+def _counts(dataset: Dataset, duplicates: Duplicates) -> dict[str, int]:
+    labels, rows = dataset.samples.labels, len(dataset)
+    distinct = len(np.unique(duplicates.exact))
+    contents = np.unique(np.stack([duplicates.exact, labels]), axis=1)[0]
+    in_conflict = np.bincount(contents)[duplicates.exact] > 1
+    return {
+        "rows": rows,
+        "train": int((~dataset.is_test).sum()),
+        "test": int(dataset.is_test.sum()),
+        "classes": len(dataset.samples.class_names),
+        "exact_duplicates": rows - distinct,
+        "near_duplicates": distinct - len(np.unique(duplicates.groups)),
+        "conflicting_labels": int(in_conflict.sum()),
+    }

@@ -1,0 +1,84 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gansynth.errors import StudyError
+from gansynth.modalities.image import Codec, ImageConfig, augment, build_classifier, mix
+from gansynth.modalities.image.classical import POLICIES
+from gansynth.modalities.image.storage import class_names_of, decode_png, encode_png, features, image_column, images_of
+
+
+@given(st.integers(1, 3), st.sampled_from([1, 3]), st.integers(1, 9))
+def test_codec_returns_every_pixel(count: int, channels: int, side: int) -> None:
+    values = np.random.default_rng(side).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
+    codec = Codec.fit(values)
+    encoded = codec.encode(values)
+    assert encoded.shape == (count, channels, side, side)
+    assert encoded.min() >= -1
+    assert encoded.max() <= 1
+    np.testing.assert_array_equal(codec.decode(encoded), values)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_and_column_return_every_pixel(channels: int) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (3, 5, 7, channels), dtype=np.uint8)
+    np.testing.assert_array_equal(decode_png(encode_png(values[0])), values[0])
+    table = pa.table({"image": image_column(values)})
+    np.testing.assert_array_equal(images_of(table["image"]), values)
+
+
+def test_class_names_survive_in_the_schema() -> None:
+    names = ("=cmd()", "../../x", "naïve 🦊", "")
+    schema = pa.schema([("label", pa.int64())], metadata=features(names, {"group": "int64"}))
+    assert class_names_of(schema) == names
+    assert class_names_of(pa.schema([("label", pa.int64())])) is None
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_policies_keep_shape_and_range_and_repeat_with_their_seed(policy: str) -> None:
+    images = torch.rand(12, 3, 16, 16) * 2 - 1
+    config = ImageConfig(classical=policy)
+    first, second = (augment(images, config, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert first.shape == images.shape
+    assert first.abs().max() <= 1.001
+    assert torch.equal(first, second)
+    assert not torch.equal(first, images)
+
+
+def test_flips_happen_only_if_the_study_allows_them() -> None:
+    # a bright left half: a small affine map never moves it to the right
+    images = torch.full((60, 1, 16, 16), -1.0)
+    images[:, :, :, :6] = 1
+    right = [
+        augment(images, ImageConfig(flip=flip), torch.Generator().manual_seed(0))[:, :, :, 11:].mean((1, 2, 3)) > 0
+        for flip in (False, True)
+    ]
+    assert not right[0].any()
+    assert 15 < right[1].sum() < 45
+
+
+@pytest.mark.parametrize("mixing", ["mixup", "cutmix"])
+def test_mixing_mixes_images_and_labels_alike(mixing: str) -> None:
+    images = torch.cat([torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)])
+    targets = torch.eye(2)
+    mixed, mixed_targets = mix(images, targets, ImageConfig(mixing=mixing), torch.Generator().manual_seed(4))
+    assert 0 < mixed_targets[0, 1] < 1
+    torch.testing.assert_close(mixed.mean((1, 2, 3)), mixed_targets[:, 1])
+
+
+@pytest.mark.parametrize("name", ["small_resnet", "resnet18", "mobilenet_v3_small"])
+def test_classifiers_give_logits_and_features(name: str) -> None:
+    network = build_classifier(name, (1, 32, 32), 4).eval()
+    images = torch.rand(2, 1, 32, 32)
+    assert network(images).shape == (2, 4)
+    features = network.embed(images)
+    assert features.shape[0] == 2
+    assert features.shape[1] > 4
+
+
+def test_an_unknown_classifier_is_named() -> None:
+    with pytest.raises(StudyError, match=r"evaluation\.classifier.*'resnet99'"):
+        build_classifier("resnet99", (1, 32, 32), 4)

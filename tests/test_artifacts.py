@@ -1,0 +1,96 @@
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from gansynth.artifacts import is_current, publish, read_manifest, verify
+from gansynth.errors import ArtifactError
+from gansynth.runs import Run
+
+
+def make(directory: Path, text: str = "hello", request: dict[str, object] | None = None) -> None:
+    with publish(directory, "ingest", request or {"seed": 1, "size": (1, 2)}, {"dataset": "abc"}) as draft:
+        (draft.path / "sub").mkdir()
+        (draft.path / "sub" / "data.txt").write_text(text)
+        draft.counts["rows"] = 3
+
+
+def test_an_artifact_says_what_made_it(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    manifest = read_manifest(tmp_path / "a")
+    assert manifest.counts == {"rows": 3}
+    assert manifest.parents == {"dataset": "abc"}
+    assert manifest.files["sub/data.txt"].size == 5
+    assert manifest.versions["torch"]
+    assert manifest.peak_memory_mb > 1
+    assert is_current(tmp_path / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "abc"})
+    assert not is_current(tmp_path / "a", {"seed": 2, "size": (1, 2)}, {"dataset": "abc"})
+    assert not is_current(tmp_path / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "other"})
+
+
+def test_the_digest_follows_the_content_alone(tmp_path: Path) -> None:
+    for name, text in (("a", "hello"), ("b", "hello"), ("c", "other")):
+        make(tmp_path / name, text)
+    digests = [read_manifest(tmp_path / name).digest for name in "abc"]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def _break(directory: Path) -> None:
+    with publish(directory, "ingest", {}, {}) as draft:
+        (draft.path / "half.txt").write_text("half")
+        raise ValueError("broken")
+
+
+def test_a_failure_leaves_the_earlier_artifact_and_nothing_else(tmp_path: Path) -> None:
+    make(tmp_path / "a", "first")
+    with pytest.raises(ValueError, match="broken"):
+        _break(tmp_path / "a")
+    assert (tmp_path / "a" / "sub" / "data.txt").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_changes_on_disk_are_noticed(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    verify(tmp_path / "a")
+    (tmp_path / "a" / "sub" / "data.txt").write_text("HELLO")
+    with pytest.raises(ArtifactError, match=r"data\.txt: missing or changed"):
+        verify(tmp_path / "a")
+    (tmp_path / "a" / "sub" / "data.txt").unlink()
+    assert not is_current(tmp_path / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "abc"})
+
+
+def test_missing_damaged_and_foreign_manifests_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="nothing there yet"):
+        read_manifest(tmp_path / "a")
+    make(tmp_path / "a")
+    manifest = tmp_path / "a" / "manifest.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace('"format_version": 1', '"format_version": 99'))
+    with pytest.raises(ArtifactError, match="format version 99"):
+        read_manifest(tmp_path / "a")
+    manifest.write_text(text[:50])
+    with pytest.raises(ArtifactError, match="damaged"):
+        read_manifest(tmp_path / "a")
+
+
+def _hold(root: Path) -> None:
+    with Run(root).lock():
+        time.sleep(60)
+
+
+def test_a_run_folder_has_one_writer_and_a_dead_one_is_forgotten(tmp_path: Path) -> None:
+    child = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path,))
+    child.start()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / ".owner.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with pytest.raises(ArtifactError, match=f'another run is writing here.*"pid": {child.pid}'), Run(tmp_path).lock():
+        pass
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    with Run(tmp_path).lock():
+        pass

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from conftest import draw_shapes
+
+from gansynth.errors import EvaluationError, StudyError
+from gansynth.samples import Dataset, Samples
+from gansynth.splits import class_caps, draw_split, inner_folds
+from gansynth.study import ScarcityConfig, SplitConfig, Study
+
+
+def dataset(per_class: int = 30, test_per_class: int = 0, groups: np.ndarray | None = None) -> Dataset:
+    samples = draw_shapes(per_class + test_per_class)
+    place = np.tile(np.arange(per_class + test_per_class), 3)
+    return Dataset(samples, place >= per_class, np.arange(len(samples)) if groups is None else groups)
+
+
+def with_parts(study: Study, **parts: object) -> Study:
+    return study.model_copy(update=parts)
+
+
+def test_repetitions_draw_disjoint_parts_afresh(tiny_study: Study) -> None:
+    data = dataset()
+    splits = [draw_split(data, tiny_study, r) for r in range(3)]
+    for split in splits:
+        assert not set(split.train) & set(split.test)
+        np.testing.assert_array_equal(data.samples.take(split.test).counts, [6, 6, 6])
+        np.testing.assert_array_equal(data.samples.take(split.train).counts, [24, 24, 24])
+    assert set(splits[0].test) != set(splits[1].test)
+    np.testing.assert_array_equal(splits[0].train, draw_split(data, tiny_study, 0).train)
+
+
+def test_duplicates_never_straddle_a_split(tiny_study: Study) -> None:
+    # every third row of a class shares its group with its neighbours
+    groups = np.arange(90) // 3
+    for repetition in range(5):
+        data = dataset(groups=groups)
+        split = draw_split(data, tiny_study, repetition)
+        assert not set(groups[split.train]) & set(groups[split.test])
+
+
+def test_a_provided_test_part_is_used_and_its_duplicates_leave_training(tiny_study: Study) -> None:
+    groups = np.arange(120)
+    groups[0] = groups[35]  # a training row of class 0 that equals a test row
+    data = dataset(30, 10, groups)
+    split = draw_split(data, tiny_study, 0)
+    assert data.is_test[split.test].all()
+    assert not data.is_test[split.train].any()
+    assert 0 not in split.train
+    delivered = draw_split(data, tiny_study, None)
+    assert len(delivered.test) == 0
+    assert not data.is_test[delivered.train].any()
+
+
+def test_scarcity_caps_classes_and_draws_different_rows(tiny_study: Study) -> None:
+    scarce = with_parts(tiny_study, scarcity=ScarcityConfig(per_class=12, rare_classes=("dot",), rare_per_class=3))
+    data = dataset(30, 10)
+    first, second = (draw_split(data, scarce, r).train for r in range(2))
+    np.testing.assert_array_equal(data.samples.take(first).counts, [12, 3, 12])
+    assert set(first) != set(second)
+
+
+def test_test_rows_can_be_limited(tiny_study: Study) -> None:
+    study = with_parts(tiny_study, split=SplitConfig(test_per_class=4))
+    data = dataset(30, 10)
+    np.testing.assert_array_equal(data.samples.take(draw_split(data, study, 0).test).counts, [4, 4, 4])
+
+
+def test_long_tail_is_geometric() -> None:
+    caps = class_caps(tuple("abcde"), ScarcityConfig(per_class=160, imbalance=16))
+    assert caps == [160, 80, 40, 20, 10]
+
+
+@pytest.mark.parametrize(
+    ("scarcity", "message"),
+    [
+        (ScarcityConfig(rare_classes=("dog",)), r"scarcity\.rare_classes: no class is called 'dog'"),
+        (ScarcityConfig(imbalance=5), r"scarcity\.imbalance: needs scarcity\.per_class"),
+    ],
+)
+def test_impossible_scarcity_is_named(scarcity: ScarcityConfig, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        class_caps(("cat",), scarcity)
+
+
+def test_a_test_part_that_is_not_there_is_named(tiny_study: Study) -> None:
+    study = with_parts(tiny_study, split=SplitConfig(test="provided"))
+    with pytest.raises(StudyError, match=r"split\.test"):
+        draw_split(dataset(), study, 0)
+
+
+def test_a_class_without_enough_rows_is_named(tiny_study: Study) -> None:
+    samples = draw_shapes(10)
+    thin = samples.take(np.r_[0:20, 20:22])
+    data = Dataset(thin, np.zeros(22, bool), np.arange(22))
+    with pytest.raises(EvaluationError, match="'frame': 1 training row"):
+        draw_split(data, tiny_study, 0)
+
+
+def test_inner_folds_are_stratified_and_keep_groups_together() -> None:
+    labels = np.repeat([0, 1], [20, 6]).astype(np.int64)
+    groups = np.arange(26)
+    groups[3] = groups[4]
+    fold = inner_folds(labels, groups, 2, np.random.default_rng(0))
+    assert fold[3] == fold[4]
+    for label, size in ((0, 20), (1, 6)):
+        counts = np.bincount(fold[labels == label], minlength=2)
+        assert abs(counts[0] - counts[1]) <= 2
+        assert counts.sum() == size
+
+
+def test_samples_concatenate_and_take() -> None:
+    samples = draw_shapes(2)
+    both = Samples.concatenate([samples, samples])
+    np.testing.assert_array_equal(both.counts, [4, 4, 4])
+    assert len(both.take(both.labels == 1)) == 4

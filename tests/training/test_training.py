@@ -1,0 +1,118 @@
+"""Training on real files, killed and resumed."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import draw_shapes
+from safetensors.numpy import load_file
+
+from gansynth.artifacts import read_manifest
+from gansynth.checkpoints import load_model
+from gansynth.errors import ArtifactError, TrainingError
+from gansynth.runs import Run
+from gansynth.samples import Samples
+from gansynth.study import Study
+from gansynth.training import train_repetition
+
+MakeRun = Callable[[Samples, Samples], Run]
+
+
+def with_gan(study: Study, **changes: object) -> Study:
+    return study.model_copy(update={"gan": study.gan.model_copy(update=changes)})
+
+
+def weights(directory: Path) -> dict[str, np.ndarray]:
+    names = ("generator", "discriminator", "teacher")
+    return {f"{n}.{k}": v for n in names for k, v in load_file(directory / f"{n}.safetensors").items()}
+
+
+def test_a_model_is_trained_logged_and_loaded(tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    directory = train_repetition(tiny_study, run, 0)
+    lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 40
+    assert lines[-1]["kimg"] == pytest.approx(0.64)
+    assert {"d_loss", "g_loss", "d_real", "d_fake"} <= set(lines[-1])
+    assert list(directory.glob("grid-*.png"))
+    model = load_model(directory, tiny_study.compute)
+    assert model.class_names == ("bar", "dot", "frame")
+    assert len(model.training_labels) == 36
+    assert not model.generator.training
+    assert model.teacher.probabilities(draw_shapes(2).values).sum(1) == pytest.approx(np.ones(6), abs=1e-5)
+
+
+def test_a_finished_model_is_not_trained_again_but_a_changed_study_is(tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    first = read_manifest(train_repetition(tiny_study, run, 0))
+    assert read_manifest(train_repetition(tiny_study, run, 0)) == first
+    changed = with_gan(tiny_study, learning_rate=5e-4)
+    assert read_manifest(train_repetition(changed, run, 0)).digest != first.digest
+
+
+def test_same_seed_same_weights_and_repetitions_differ(tiny_study: Study, make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    first = weights(train_repetition(tiny_study, run, 0))
+    other = weights(train_repetition(tiny_study, run, 1))
+    (run.model(0)).rename(tmp_path / "moved")
+    again = weights(train_repetition(tiny_study, run, 0))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["generator.stem.weight"], other["generator.stem.weight"])
+
+
+def test_killed_and_resumed_training_ends_with_the_same_weights(tiny_study: Study, make_run: MakeRun) -> None:
+    study = with_gan(tiny_study, kimg=3.2)
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    expected = weights(train_repetition(study, run, 0).rename(run.root / "uninterrupted"))
+    state = run.model(0).with_name(".model.resume") / "state.safetensors"
+    child = multiprocessing.get_context("spawn").Process(target=train_repetition, args=(study, run, 0))
+    child.start()
+    deadline = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert state.exists()
+    assert not run.model(0).exists()
+    resumed = weights(train_repetition(study, run, 0))
+    assert all(np.array_equal(expected[name], resumed[name]) for name in expected)
+    steps = [json.loads(line)["step"] for line in (run.model(0) / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    assert not state.parent.exists()
+
+
+def test_the_time_limit_ends_training_early(tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    train_repetition(with_gan(tiny_study, kimg=10_000, max_seconds=0.5), run, 0)
+    assert read_manifest(run.model(0)).counts["steps"] < 10_000_000 / 16
+
+
+def test_exploding_losses_are_refused_and_leave_no_model(tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    with pytest.raises(TrainingError, match=r"lower gan\.learning_rate"):
+        train_repetition(with_gan(tiny_study, learning_rate=1e30), run, 0)
+    assert not run.model(0).exists()
+
+
+def test_a_damaged_model_is_refused(tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    directory = train_repetition(tiny_study, run, 0)
+    (directory / "generator.safetensors").write_bytes(b"junk")
+    with pytest.raises(ArtifactError, match="damaged model"):
+        load_model(directory, tiny_study.compute)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "residual"])
+def test_every_family_trains_through_the_stage(kind: str, tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(6), draw_shapes(4, seed=1))
+    gan = {"kind": kind, "kimg": 0.16, "batch_size": 16}
+    study = Study.model_validate({**tiny_study.model_dump(), "gan": gan})
+    model = load_model(train_repetition(study, run, None), study.compute)
+    assert len(model.training_labels) == 18
