@@ -1,6 +1,7 @@
 """Progress of long work, told through a small file so that any process can show it."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Self
@@ -39,6 +40,6 @@ class Progress:
             "total": self.total,
             "seconds": self.written - self.started,
         }
-        partial = self.path.with_suffix(".tmp")
+        partial = self.path.with_suffix(f".{os.getpid()}.tmp")
         partial.write_text(json.dumps(state))
         partial.replace(self.path)

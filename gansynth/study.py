@@ -25,11 +25,12 @@ class SourceConfig(Settings):
     )
     max_bad_share: Share = Field(default=0.05, description="Share of unreadable samples above which ingestion stops.")
     near_duplicate_distance: int = Field(
-        default=2,
+        default=4,
         ge=-1,
         le=16,
         description="Images whose 64-bit perceptual hashes differ in at most this many bits, and whose pixels are"
-        " close, count as duplicates and never straddle a split; -1 finds exact duplicates only.",
+        " much nearer than those of other images, count as duplicates and never straddle a split; -1 finds exact"
+        " duplicates only.",
     )
     licence: str = Field(default="unknown", description="Licence of the source; it is carried into every output.")
 

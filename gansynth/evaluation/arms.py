@@ -56,7 +56,7 @@ def prepare_synthetic(
 
 def build_diet(arm: Arm, real: Samples, synthetic: Synthetic | None, ratio: float) -> Diet:
     """Return what an arm's classifier is trained on, with `ratio` of each batch synthetic."""
-    if synthetic is None or ratio == 0:
+    if synthetic is None or ratio == 0 or len(synthetic.samples) == 0:
         return Diet(real, arm.balanced, arm.augmented)
     return Diet(real, arm.balanced, arm.augmented, synthetic.samples, synthetic.targets, ratio)
 

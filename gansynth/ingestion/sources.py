@@ -48,17 +48,22 @@ class Source(NamedTuple):
     records: Iterator[Record]
 
 
-def detect_format(path: str) -> str:
-    """Return the format of the source at `path`, a key of READERS, by looking at what is there.
+def choose_format(path: str, wanted: str = "auto") -> str:
+    """Return the format of the source at `path`, a key of READERS: the wanted one, or by looking at what is there.
 
     Raises:
-        SourceError: Nothing is there, or nothing that a reader knows.
+        SourceError: Nothing is there, nothing that a reader knows, or the path does not go with the wanted format.
     """
-    if path.startswith(TORCHVISION_PREFIX):
+    is_torchvision = path.startswith(TORCHVISION_PREFIX)
+    if wanted != "auto" and is_torchvision != (wanted == "torchvision"):
+        raise SourceError(f"source.format: {wanted!r} does not fit the path {path}; use 'auto'")
+    if is_torchvision:
         return "torchvision"
     place = Path(path)
     if not place.exists():
         raise SourceError(f"source.path: {path} does not exist; relative paths start at the study file")
+    if wanted != "auto":
+        return wanted
     if place.is_file() and place.suffix == ".parquet":
         return "parquet"
     if (place / LABELS_FILE).is_file():
@@ -75,10 +80,7 @@ def detect_format(path: str) -> str:
 def fingerprint(path: str) -> str:
     """Return a SHA-256 of a source's content: the names below it and their bytes; for torchvision, of the name.
 
-    Where the source lies and when its files were touched make no difference.
-
-    Raises:
-        SourceError: A file cannot be read.
+    Where the source lies and when its files were touched make no difference; that a file cannot be read does.
     """
     content = hashlib.sha256()
     if path.startswith(TORCHVISION_PREFIX):
@@ -90,7 +92,7 @@ def fingerprint(path: str) -> str:
         try:
             digest = file_digest(file)
         except OSError as error:
-            raise SourceError(f"{file}: cannot be read ({error.strerror}); mend its permissions or remove it") from None
+            digest = f"unreadable: {error.strerror}"
         content.update(os.fsencode(file.relative_to(root.parent if root.is_file() else root)))
         content.update(f"\0{digest}\n".encode())
     return content.hexdigest()
@@ -98,12 +100,7 @@ def fingerprint(path: str) -> str:
 
 def natural_order(names: Iterable[str]) -> tuple[str, ...]:
     """Sort names as people do: digits by their value, so that `img2` stands before `img10`."""
-
-    def key(name: str) -> tuple[list[str | int], str]:
-        pieces = re.split(r"([0-9]+)", name)
-        return [int(piece) if index % 2 else piece for index, piece in enumerate(pieces)], name
-
-    return tuple(sorted(names, key=key))
+    return tuple(sorted(names, key=lambda name: (re.sub(r"[0-9]+", lambda digits: digits[0].zfill(20), name), name)))
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """The ingestion stage: a source of labelled images becomes the dataset of a run."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
 from gansynth.ingestion.duplicates import Duplicates, find_duplicates
 from gansynth.ingestion.readers import READERS
-from gansynth.ingestion.sources import TORCHVISION_PREFIX, Record, Source, detect_format, fingerprint, natural_order
+from gansynth.ingestion.sources import Record, Source, choose_format, fingerprint, natural_order
 from gansynth.modalities.image import ImageConfig
 from gansynth.modalities.image.storage import Pixels
 from gansynth.progress import Progress
@@ -77,7 +78,7 @@ class _Rows(NamedTuple):
 def _request(study: Study) -> dict[str, Any]:
     path = study.source.path
     try:
-        layout = detect_format(path) if study.source.format == "auto" else study.source.format
+        layout = choose_format(path, study.source.format)
         content = fingerprint(path)
     except OSError as error:
         raise SourceError(f"source.path: {path} cannot be read ({error.strerror}); mend its permissions") from None
@@ -89,9 +90,6 @@ def _request(study: Study) -> dict[str, Any]:
 
 
 def _read(path: str, layout: str) -> Source:
-    is_torchvision = path.startswith(TORCHVISION_PREFIX)
-    if is_torchvision != (layout == "torchvision"):
-        raise SourceError(f"source.format: {layout!r} does not fit the path {path}; use 'auto'")
     try:
         return READERS[layout](path)
     except OSError as error:
@@ -137,17 +135,18 @@ def _check(rows: _Rows, source: SourceConfig) -> None:
     if bad > source.max_bad_share * total:
         first = rows.quarantine[0]
         raise SourceError(
-            f"source.path: {bad} of {total} samples of {source.path} are unusable, the first is {first['source']}:"
+            f"source.path: {bad} of {total} samples of {source.path} are unusable, the first is {first['source']!r}:"
             f" {first['reason']}; mend or remove them, or raise source.max_bad_share ({source.max_bad_share})"
         )
     if len(rows.names) < 2:
-        raise SourceError(f"source.path: {source.path} has one class only, {rows.names[0]!r}; at least two are needed")
+        names = ", ".join(map(repr, rows.names)) or "none"
+        raise SourceError(f"source.path: {source.path} has too few classes: {names}; at least two are needed")
+    counts = Counter(rows.labels)
     for name in rows.names:
-        count = rows.labels.count(name)
-        if count < 2:
+        if counts[name] < 2:
             raise SourceError(
-                f"source.path: class {name!r} of {source.path} has {count} usable sample(s), at least 2 are needed;"
-                " add samples, or leave the class out"
+                f"source.path: class {name!r} of {source.path} has {counts[name]} usable sample(s), at least 2 are"
+                " needed; add samples, or leave the class out"
             )
 
 

@@ -102,15 +102,17 @@ class AdversarialLoop:
         return {name: value.detach() for name, value in metrics.items()}
 
     def _train_generator(self, real: Tensor, fake: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        self.discriminator.requires_grad_(False)
-        with torch.no_grad():
-            logits_real = self.discriminator(self._augment(real), labels)
-        logits_fake = self.discriminator(self._augment(fake), labels)
-        loss = self.loss.generator(logits_real, logits_fake)
+        # the bare network: its gradients are not wanted, so no process may wait for another's
+        discriminator = self.players.discriminator.requires_grad_(False)
+        with self.fabric.autocast():
+            with torch.no_grad():
+                logits_real = discriminator(self._augment(real), labels)
+            logits_fake = discriminator(self._augment(fake), labels)
+        loss = self.loss.generator(logits_real.float(), logits_fake.float())
         self.generator_optimiser.zero_grad()
         self.fabric.backward(loss)
         self.generator_optimiser.step()
-        self.discriminator.requires_grad_(True)
+        discriminator.requires_grad_(True)
         return {"g_loss": loss.detach()}
 
     @torch.no_grad()

@@ -120,12 +120,12 @@ def _fit_gan(
         while counters.step < loop.total_steps:
             metrics = loop.step(counters.step)
             counters.step += 1
-            progress.update(counters.step)
-            last = counters.step == loop.total_steps
+            if fabric.is_global_zero:
+                progress.update(counters.step)
+            counters.seconds = earlier + time.monotonic() - started
+            last = counters.step == loop.total_steps or _out_of_time(fabric, study, counters)
             if last or counters.step % _every(loop, LOGGED_POINTS) == 0:
-                counters.seconds = earlier + time.monotonic() - started
                 counters.history.append(_log_line(metrics, counters, study))
-                last = last or _out_of_time(study, counters)
             if fabric.is_global_zero and (last or counters.step % _every(loop, SAVED_POINTS) == 0):
                 _save_grid(work / f"grid-{counters.step:07d}.png", loop, study, len(samples.class_names))
                 save_state(work / "state.safetensors", players, counters, key)
@@ -138,8 +138,11 @@ def _every(loop: AdversarialLoop, points: int) -> int:
     return max(1, loop.total_steps // points)
 
 
-def _out_of_time(study: Study, counters: Counters) -> bool:
-    return study.gan.max_seconds is not None and counters.seconds >= study.gan.max_seconds
+def _out_of_time(fabric: Fabric, study: Study, counters: Counters) -> bool:
+    """Tell whether the time limit is reached, by the clock of the first process for all of them."""
+    if study.gan.max_seconds is None:
+        return False
+    return bool(fabric.broadcast(counters.seconds >= study.gan.max_seconds))
 
 
 def _log_line(metrics: Mapping[str, Tensor], counters: Counters, study: Study) -> dict[str, float]:

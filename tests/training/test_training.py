@@ -18,7 +18,7 @@ from gansynth.checkpoints import load_model
 from gansynth.errors import ArtifactError, TrainingError
 from gansynth.runs import Run
 from gansynth.samples import Samples
-from gansynth.study import Study
+from gansynth.study import ComputeConfig, Study
 from gansynth.training import train_repetition
 
 MakeRun = Callable[[Samples, Samples], Run]
@@ -116,3 +116,12 @@ def test_every_family_trains_through_the_stage(kind: str, tiny_study: Study, mak
     study = Study.model_validate({**tiny_study.model_dump(), "gan": gan})
     model = load_model(train_repetition(study, run, None), study.compute)
     assert len(model.training_labels) == 18
+
+
+def test_two_processes_train_one_generator(tiny_study: Study, make_run: MakeRun) -> None:
+    compute = ComputeConfig(accelerator="cpu", devices=2, strategy="ddp_spawn")
+    study = tiny_study.model_copy(update={"compute": compute})
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    model = load_model(train_repetition(study, run, 0), study.compute)
+    assert len(model.training_labels) == 36
+    assert read_manifest(run.model(0)).counts["steps"] == 40
