@@ -76,9 +76,9 @@ class GenerationConfig(Settings):
         description="`absolute`: `amount` samples of each class; `ratio`: `amount` times as many as real ones;"
         " `balance`: as many as lift each class to the largest one, times `amount`.",
     )
-    amount: float = Field(default=400, gt=0, description="The number that `plan` speaks of.")
+    amount: float = Field(default=800, gt=0, description="The number that `plan` speaks of.")
     oversample: float = Field(
-        default=1.5,
+        default=1.25,
         ge=1,
         description="Candidates generated for each sample that is kept; the filters choose. 1 switches them off.",
     )
@@ -109,7 +109,7 @@ class EvaluationConfig(Settings):
         default="small_resnet",
         description="Downstream classifier: `small_resnet`, or the name of a torchvision classifier.",
     )
-    steps: int = Field(default=600, ge=1, description="Optimiser steps of every classifier, in every arm.")
+    steps: int = Field(default=400, ge=1, description="Optimiser steps of every classifier, in every arm.")
     batch_size: int = Field(default=64, ge=2, description="Samples in each of these steps.")
     learning_rate: float = Field(default=3e-3, gt=0, description="Peak learning rate of AdamW.")
     labels: Literal["soft", "hard"] = Field(
@@ -118,14 +118,14 @@ class EvaluationConfig(Settings):
         " the probabilities of the teacher trained on real training rows.",
     )
     ratios: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
-        default=(0.0, 0.5),
+        default=(0.0, 0.5, 0.9),
         min_length=1,
         description="Candidate shares of synthetic samples in a batch; inner validation on training rows chooses"
         " per repetition and arm. With 0 among them, no synthetic samples at all is a possible choice.",
     )
     inner_folds: int = Field(default=2, ge=2, description="Folds of that inner validation.")
     inner_steps: int = Field(
-        default=200, ge=1, description="Optimiser steps of each classifier of the inner validation."
+        default=100, ge=1, description="Optimiser steps of each classifier of the inner validation."
     )
     alpha: float = Field(default=0.05, gt=0, lt=0.5, description="Level of the tests; intervals cover 1 - alpha.")
     smallest_gain: float = Field(

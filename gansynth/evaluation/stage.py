@@ -45,14 +45,7 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
     """Train one arm of one repetition and publish its test predictions and its chosen ratio."""
     directory = run.arm(repetition, arm)
     spec = ARMS[arm]
-    settings = study.model_dump(mode="json")["evaluation"]
-    irrelevant = {"arms", "repetitions", "alpha", "smallest_gain"}
-    request = {
-        **study.part("modality", "scarcity", "split"),
-        "evaluation": {name: value for name, value in settings.items() if name not in irrelevant},
-        "repetition": repetition,
-        "arm": arm,
-    }
+    request = {**_request(study, repetition), "arm": arm}
     parents = _parents(run, repetition, synthetic=spec.synthetic)
     if is_current(directory, request, parents):
         return directory
@@ -88,7 +81,7 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
 def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
     """Compare one repetition's synthetic samples with held-out and training rows, and publish what was found."""
     directory = run.fidelity(repetition)
-    request = {**study.part("modality", "scarcity", "split", "evaluation"), "repetition": repetition}
+    request = _request(study, repetition)
     parents = _parents(run, repetition, synthetic=True)
     if is_current(directory, request, parents):
         return directory
@@ -150,6 +143,12 @@ def _grid(study: Study, parts: Mapping[str, Samples], repetition: int) -> list[d
                 {"class_name": name, "kind": kind, "image": encode(parts[part].values[member])} for member in members
             ]
     return rows
+
+
+def _request(study: Study, repetition: int) -> dict[str, Any]:
+    """Return what one repetition's results depend on: not how many there are, nor how they are tested."""
+    settings = study.evaluation.model_dump(mode="json", exclude={"arms", "repetitions", "alpha", "smallest_gain"})
+    return {**study.part("modality", "scarcity", "split"), "evaluation": settings, "repetition": repetition}
 
 
 def _parents(run: Run, repetition: int, *, synthetic: bool) -> dict[str, str]:

@@ -16,7 +16,7 @@ class GanConfig(Settings):
     """Settings of adversarial training that every family has; a family may have other defaults."""
 
     kimg: float = Field(
-        default=56, gt=0, description="Training budget in thousands of real samples shown to the discriminator."
+        default=40, gt=0, description="Training budget in thousands of real samples shown to the discriminator."
     )
     max_seconds: float | None = Field(
         default=None,

@@ -27,7 +27,7 @@ class Sizes(NamedTuple):
 
 
 PRESETS = {
-    "small": Sizes(generator=64, discriminator=24, blocks=1),
+    "small": Sizes(generator=48, discriminator=24, blocks=1),
     "medium": Sizes(generator=128, discriminator=64, blocks=2),
     "large": Sizes(generator=256, discriminator=128, blocks=3),
 }
@@ -56,8 +56,7 @@ class ConditionalNorm(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         scale, shift = self.affine(condition)[:, :, None, None].chunk(2, dim=1)
-        result: Tensor = self.norm(x) * (1 + scale) + shift
-        return result
+        return torch.addcmul(shift, self.norm(x), 1 + scale)
 
 
 class GeneratorBlock(nn.Module):
@@ -104,7 +103,6 @@ class Generator(nn.Module):
             layers.append(Upsampling(width, width // 2, condition))
             width //= 2
         self.layers = nn.ModuleList(layers)
-        self.norm = ConditionalNorm(width, condition)
         self.last = nn.Conv2d(width, channels, 3, padding=1)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
@@ -113,8 +111,7 @@ class Generator(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             x = layer(x, condition)
-        x = self.last(F.relu(self.norm(x, condition)))
-        return torch.tanh(x)
+        return torch.tanh(self.last(F.leaky_relu(x, 0.2)))
 
 
 class DiscriminatorBlock(nn.Module):

@@ -78,14 +78,15 @@ class AdversarialLoop:
         real, labels = self._draw_real()
         fake = self.generator(self._draw_latents(), labels)
         penalise = self.config.penalty > 0 and number % self.config.penalty_every == 0
-        metrics = {
-            **self._train_discriminator(real, fake.detach(), labels, penalise=penalise),
-            **self._train_generator(real, fake, labels),
-        }
+        metrics, logits_real = self._train_discriminator(real, fake.detach(), labels, penalise=penalise)
+        metrics["g_loss"] = self._train_generator(fake, labels, logits_real)
         self._update_average(number)
         return metrics
 
-    def _train_discriminator(self, real: Tensor, fake: Tensor, labels: Tensor, *, penalise: bool) -> dict[str, Tensor]:
+    def _train_discriminator(
+        self, real: Tensor, fake: Tensor, labels: Tensor, *, penalise: bool
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Update the discriminator; return metrics and its logits of the real samples before the update."""
         seen = self._augment(torch.cat([real, fake]))
         seen.requires_grad_(penalise)
         logits = self.discriminator(seen, labels.repeat(2))
@@ -99,21 +100,20 @@ class AdversarialLoop:
         self.discriminator_optimiser.zero_grad()
         self.fabric.backward(loss)
         self.discriminator_optimiser.step()
-        return {name: value.detach() for name, value in metrics.items()}
+        return {name: value.detach() for name, value in metrics.items()}, logits_real.detach()
 
-    def _train_generator(self, real: Tensor, fake: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _train_generator(self, fake: Tensor, labels: Tensor, logits_real: Tensor) -> Tensor:
+        """Update the generator on the samples that the discriminator has just seen; return its loss."""
         # the bare network: its gradients are not wanted, so no process may wait for another's
         discriminator = self.players.discriminator.requires_grad_(False)
         with self.fabric.autocast():
-            with torch.no_grad():
-                logits_real = discriminator(self._augment(real), labels)
-            logits_fake = discriminator(self._augment(fake), labels)
-        loss = self.loss.generator(logits_real.float(), logits_fake.float())
+            logits_fake = discriminator(self._augment(fake), labels).float()
+        loss = self.loss.generator(logits_real, logits_fake)
         self.generator_optimiser.zero_grad()
         self.fabric.backward(loss)
         self.generator_optimiser.step()
         discriminator.requires_grad_(True)
-        return {"g_loss": loss.detach()}
+        return loss.detach()
 
     @torch.no_grad()
     def _update_average(self, number: int) -> None:

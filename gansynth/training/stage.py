@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from gansynth.datasets import load_dataset
 from gansynth.devices import make_fabric
 from gansynth.errors import TrainingError
 from gansynth.modalities import MODALITIES
+from gansynth.modalities.image import Codec
 from gansynth.progress import Progress
 from gansynth.runs import Run, repetition_label
 from gansynth.samples import Samples
@@ -31,6 +33,7 @@ from gansynth.study import Study
 from gansynth.training.loop import AdversarialLoop, Players, build_players
 from gansynth.training.resume import Counters, load_state, save_state
 
+STATE_FILE = "state.safetensors"
 LOGGED_POINTS = 40
 SAVED_POINTS = 10
 GRID_COLUMNS = 8
@@ -69,19 +72,19 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     samples = dataset.samples.take(rows)
     key = hashlib.sha256(json.dumps([request, parents], sort_keys=True).encode()).hexdigest()
     work = directory.with_name(".model.resume")
+    job = _Job(study, samples, repetition, work, key, run.progress)
     fabric = make_fabric(study.compute, study.compute.devices)
-    fit = partial(
-        _fit_gan, study=study, samples=samples, repetition=repetition, work=work, key=key, progress_dir=run.progress
-    )
     with publish(directory, "train", request, parents) as draft:
-        players, history = fabric.launch(fit)
+        fabric.launch(partial(_fit_gan, job=job))
+        players, counters = job.restore()
         teacher = fit_teacher(study, samples, repetition)
         save_model(draft.path, study, players.average, players.discriminator, teacher, samples)
-        (draft.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in history))
+        lines = [json.dumps(line) + "\n" for line in counters.history]
+        (draft.path / "metrics.jsonl").write_text("".join(lines))
         (draft.path / "training_row_ids.json").write_text(json.dumps(rows.tolist()))
         for grid in sorted(work.glob("grid-*.png")):
             (draft.path / grid.name).write_bytes(grid.read_bytes())
-        draft.counts.update(rows=len(samples), steps=int(history[-1]["step"]))
+        draft.counts.update(rows=len(samples), steps=counters.step)
     for leftover in work.iterdir():
         leftover.unlink()
     work.rmdir()
@@ -104,19 +107,42 @@ def _seed_index(repetition: int | None) -> int:
     return DELIVERY_SEED_INDEX if repetition is None else repetition
 
 
-def _fit_gan(
-    fabric: Fabric, study: Study, samples: Samples, repetition: int | None, work: Path, key: str, progress_dir: Path
-) -> tuple[Players, list[dict[str, float]]]:
-    """Run the adversarial loop to its end, saving its state on the way."""
-    work.mkdir(parents=True, exist_ok=True)
-    codec = MODALITIES[study.modality.kind].Codec.fit(samples.values)
-    seed = derive_seed(study.seed, "gan", _seed_index(repetition))
-    players = build_players(study.gan, study.gan.kind, codec.shape, len(samples.class_names), seed)
-    counters = load_state(work / "state.safetensors", players, key)
-    loop = AdversarialLoop(study.gan, players, samples, codec, fabric, seed)
+@dataclass(frozen=True)
+class _Job:
+    """One adversarial training; every process of it gets this. `key` tells its saved state from another's."""
+
+    study: Study
+    samples: Samples
+    repetition: int | None
+    work: Path
+    key: str
+    progress_dir: Path
+
+    @property
+    def seed(self) -> int:
+        return derive_seed(self.study.seed, "gan", _seed_index(self.repetition))
+
+    @property
+    def codec(self) -> Codec:
+        codec: Codec = MODALITIES[self.study.modality.kind].Codec.fit(self.samples.values)
+        return codec
+
+    def restore(self) -> tuple[Players, Counters]:
+        """Return the players and counters as last saved, or new ones."""
+        gan, n_classes = self.study.gan, len(self.samples.class_names)
+        players = build_players(gan, gan.kind, self.codec.shape, n_classes, self.seed)
+        return players, load_state(self.work / STATE_FILE, players, self.key)
+
+
+def _fit_gan(fabric: Fabric, job: _Job) -> None:
+    """Run the adversarial loop to its end, saving its state on the way; the last state is the result."""
+    job.work.mkdir(parents=True, exist_ok=True)
+    study = job.study
+    players, counters = job.restore()
+    loop = AdversarialLoop(study.gan, players, job.samples, job.codec, fabric, job.seed)
     started, earlier = time.monotonic(), counters.seconds
-    label = f"train {repetition_label(repetition)}"
-    with Progress(progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps) as progress:
+    label = f"train {repetition_label(job.repetition)}"
+    with Progress(job.progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps) as progress:
         while counters.step < loop.total_steps:
             metrics = loop.step(counters.step)
             counters.step += 1
@@ -127,11 +153,10 @@ def _fit_gan(
             if last or counters.step % _every(loop, LOGGED_POINTS) == 0:
                 counters.history.append(_log_line(metrics, counters, study))
             if fabric.is_global_zero and (last or counters.step % _every(loop, SAVED_POINTS) == 0):
-                _save_grid(work / f"grid-{counters.step:07d}.png", loop, study, len(samples.class_names))
-                save_state(work / "state.safetensors", players, counters, key)
+                _save_grid(job.work / f"grid-{counters.step:07d}.png", loop, study, len(job.samples.class_names))
+                save_state(job.work / STATE_FILE, players, counters, job.key)
             if last:
                 break
-    return players, counters.history
 
 
 def _every(loop: AdversarialLoop, points: int) -> int:

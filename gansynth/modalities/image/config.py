@@ -15,7 +15,8 @@ class ImageConfig(Settings):
         default=32, ge=8, le=512, multiple_of=4, description="Side in pixels to which every image is resized."
     )
     channels: Literal["auto", "gray", "rgb"] = Field(
-        default="auto", description="`auto`: one channel if every image is grey, with equal channels in every pixel; else RGB."
+        default="auto",
+        description="`auto`: one channel if every image is grey, with equal channels in every pixel; else RGB.",
     )
     fit: Literal["pad", "crop", "stretch"] = Field(
         default="pad",

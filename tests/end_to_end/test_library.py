@@ -1,0 +1,152 @@
+"""The README's five calls, on a tiny study, and what must hold of every run."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import draw_shapes
+
+from gansynth.artifacts import publish, read_manifest
+from gansynth.datasets import load_synthetic, write_dataset
+from gansynth.evaluation import evaluate, evaluate_arm, evaluate_fidelity
+from gansynth.generation import generate_repetition
+from gansynth.modalities.image.storage import features, image_column
+from gansynth.runs import Run
+from gansynth.samples import Dataset, Samples
+from gansynth.study import SourceConfig, Study
+from gansynth.study_files import load_study
+from gansynth.training import train_repetition
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source in the Hugging Face convention with a train and a test part."""
+    folder = tmp_path_factory.mktemp("source")
+    for part, samples in (("train", draw_shapes(16)), ("test", draw_shapes(10, seed=9))):
+        columns = {"image": image_column(samples.values), "label": pa.array(samples.labels)}
+        table = pa.table(columns).replace_schema_metadata(features(samples.class_names, {}))
+        pq.write_table(table, folder / f"{part}.parquet")
+    return folder
+
+
+def test_the_readme_five_calls_give_a_report(source: Path, tmp_path: Path) -> None:
+    code = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert code is not None
+    study_file = tmp_path / "tiny.toml"
+    study_file.write_text(
+        f'name = "tiny"\nsource.path = "{source}"\nmodality.size = 16\n'
+        "gan.kimg = 0.32\ngeneration.amount = 12\n"
+        "evaluation = { repetitions = 2, steps = 20, batch_size = 16, inner_steps = 5, ratios = [0.0, 0.5] }\n"
+    )
+    text = code[1].replace("data/studies/fashion_rare.toml", str(study_file))
+    text = text.replace("runs/notebook", str(tmp_path / "run"))
+    exec(compile(text, "README.md", "exec"), {})  # noqa: S102  # the README's own code is what is tested
+    found = json.loads((tmp_path / "run" / "report" / "report.json").read_text())
+    assert set(found["arms"]) == {"real", "oversampled", "classical", "gan", "gan+classical"}
+    assert found["verdict"]["against_real"] in {"helps", "no evidence", "harms", "underpowered"}
+    assert {"metric", "recommended_arm", "comparisons", "fidelity", "memorisation", "cost_seconds"} <= set(found)
+    delivered = load_synthetic(tmp_path / "run" / "synthetic")
+    np.testing.assert_array_equal(delivered.counts, [12, 12, 12])
+    # a second pass finds everything done
+    digest = read_manifest(tmp_path / "run" / "report").digest
+    exec(compile(text, "README.md", "exec"), {})  # noqa: S102  # the same
+    assert read_manifest(tmp_path / "run" / "report").digest == digest
+
+
+def dataset_artifact(run: Run, train: Samples, test: Samples) -> None:
+    both = Samples.concatenate([train, test])
+    is_test = np.arange(len(both)) >= len(train)
+    with publish(run.dataset, "ingest", {}, {}) as draft:
+        write_dataset(draft.path, Dataset(both, is_test, np.arange(len(both))))
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Return every file of an artifact but those that hold times."""
+    files = [path for path in sorted(directory.rglob("*")) if path.is_file()]
+    return {path.name: path.read_bytes() for path in files if path.name not in {"manifest.json", "metrics.jsonl"}}
+
+
+def test_test_rows_change_nothing_upstream(tiny_study: Study, tmp_path: Path) -> None:
+    marked = draw_shapes(8, seed=1)
+    marked.values[:] = 255
+    marked.values[:, ::2] = 0  # a pattern that no training row has
+    seen = []
+    for name, test in (("plain", draw_shapes(8, seed=1)), ("marked", marked)):
+        run = Run(tmp_path / name)
+        dataset_artifact(run, draw_shapes(12), test)
+        train_repetition(tiny_study, run, 0)
+        generate_repetition(tiny_study, run, 0)
+        for arm in ("classical", "gan"):
+            evaluate_arm(tiny_study, run, 0, arm)
+        samples = load_synthetic(run.synthetic(0))
+        choices = [(run.arm(0, arm) / "choice.json").read_text() for arm in ("classical", "gan")]
+        predictions = [pq.read_table(run.arm(0, arm) / "predictions.parquet") for arm in ("classical", "gan")]
+        seen.append((contents(run.model(0)), samples.values.tobytes(), choices, predictions))
+    assert seen[0][0] == seen[1][0]
+    assert seen[0][1] == seen[1][1]
+    assert seen[0][2] == seen[1][2]
+    # the rows that are scored are others, so the marker did reach the test part
+    for plain, other in zip(seen[0][3], seen[1][3], strict=True):
+        assert plain["row"] == other["row"]
+        assert plain["probabilities"] != other["probabilities"]
+
+
+def test_the_same_study_gives_the_same_bytes(tiny_study: Study, tmp_path: Path) -> None:
+    seen = []
+    for name in ("first", "second"):
+        run = Run(tmp_path / name)
+        dataset_artifact(run, draw_shapes(12), draw_shapes(8, seed=1))
+        train_repetition(tiny_study, run, 0)
+        generate_repetition(tiny_study, run, 0)
+        evaluate_arm(tiny_study, run, 0, "gan+classical")
+        evaluate_fidelity(tiny_study, run, 0)
+        places = (run.dataset, run.model(0), run.synthetic(0), run.arm(0, "gan+classical"), run.fidelity(0))
+        seen.append([contents(place) for place in places])
+    assert seen[0] == seen[1]
+
+
+def replace_synthetic(run: Run, repetition: int, samples: Samples) -> None:
+    """Put other samples in the place of a repetition's synthetic ones, with certain labels."""
+    certain = np.eye(len(samples.class_names), dtype=np.float32)[samples.labels]
+    columns = {
+        "image": image_column(samples.values),
+        "label": pa.array(samples.labels),
+        "teacher_probabilities": pa.array(list(certain)),
+    }
+    table = pa.table(columns).replace_schema_metadata(features(samples.class_names, {}))
+    shutil.rmtree(run.synthetic(repetition), ignore_errors=True)
+    with publish(run.synthetic(repetition), "generate", {}, {}) as draft:
+        pq.write_table(table, draft.path / "synthetic-00000-of-00001.parquet")
+
+
+@pytest.mark.parametrize("null", ["shuffled labels", "copies of real rows"])
+def test_the_verdict_on_worthless_samples_is_not_helps(null: str, tiny_study: Study, tmp_path: Path) -> None:
+    evaluation = tiny_study.evaluation.model_copy(update={"repetitions": 3, "steps": 60, "ratios": (0.5,)})
+    study = tiny_study.model_copy(update={"evaluation": evaluation})
+    run = Run(tmp_path / "run")
+    train = draw_shapes(12)
+    dataset_artifact(run, train, draw_shapes(12, seed=1))
+    random = np.random.default_rng(0)
+    for repetition in range(3):
+        train_repetition(study, run, repetition)
+        rows = random.integers(0, len(train), 120)
+        labels = random.permutation(train.labels[rows]) if null == "shuffled labels" else train.labels[rows]
+        replace_synthetic(run, repetition, Samples(train.values[rows], labels, train.class_names))
+    summary = json.loads((evaluate(study, run) / "summary.json").read_text())
+    assert summary["verdict"]["against_real"] != "helps"
+    assert summary["verdict"]["against_best_without_gan"] != "helps"
+    assert "gan" not in summary["recommended_arm"]
+
+
+def test_studies_that_ship_are_valid_and_find_their_data() -> None:
+    for path in sorted((README.parent / "data" / "studies").glob("*.toml")):
+        study = load_study(path)
+        assert isinstance(study.source, SourceConfig)
+        assert Path(study.source.path).is_dir()
