@@ -50,7 +50,7 @@ class GanConfig(Settings):
         description="Last share of training over which the learning rate falls linearly to 0.",
     )
     ema_share: float = Field(
-        default=0.1,
+        default=0.05,
         gt=0,
         le=1,
         description="Half-life of the generator's moving average of weights, as a share of the samples seen so far.",

@@ -119,7 +119,11 @@ def _write_evaluation(
             **FIDELITY,
         ),
         memorisation=Memorisation(
-            share_nearer_to_training=0.537, median_distance_ratio=0.974, near_copies=9, near_copies_by_chance=11.5, checked=4000
+            share_nearer_to_training=0.537,
+            median_distance_ratio=0.974,
+            near_copies=9,
+            near_copies_by_chance=11.5,
+            checked=4000,
         ),
         train_rows=train,
         test_rows=test,

@@ -1,0 +1,1 @@
+"""Prefect flows over gansynth's stages, and the command line."""

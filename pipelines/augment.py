@@ -1,0 +1,28 @@
+"""All stages in one Prefect flow: from a source of scarce labelled data to the verdict and the synthetic dataset."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from gansynth.study import Study
+from pipelines.evaluate import evaluate
+from pipelines.generate import generate
+from pipelines.ingest import ingest
+from pipelines.report import report
+from pipelines.train import train
+
+
+@flow(name="augment", flow_run_name="augment {study.name}")
+def augment(study: Study, run_dir: Path, reports_dir: Path = Path("reports")) -> list[str]:
+    """Run all stages of a study. What a run folder holds already, made by the same study, is not made again.
+
+    Args:
+        study: What to do.
+        run_dir: The run folder; it is made if it is not there.
+        reports_dir: Where a copy of the report goes, in a folder named after the study.
+    """
+    ingest(study, run_dir)
+    train(study, run_dir)
+    generate(study, run_dir)
+    evaluate(study, run_dir)
+    return report(study, run_dir, reports_dir)

@@ -1,0 +1,144 @@
+"""How far a run is: a live picture on a terminal, a line per finished unit elsewhere."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+REFRESHES_PER_SECOND = 5
+BAR_WIDTH = 28
+
+
+@dataclass
+class Row:
+    """What the picture says of a stage; times are of the monotonic clock, in seconds."""
+
+    state: str = "waiting"
+    finished: int = 0
+    total: int = 1
+    started: float = 0.0
+    ended: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the stage has been at work."""
+        return (self.ended or time.monotonic()) - self.started
+
+
+class Board(logging.Handler):
+    """The live picture: a row for each stage, and under the running one a bar for each piece of work in progress.
+
+    Stages come from the log records of `pipelines.stages`, pieces from the files of the run's progress folder.
+    """
+
+    def __init__(self, stages: Sequence[str], progress: Path) -> None:
+        super().__init__(logging.INFO)
+        self.rows = {stage: Row() for stage in stages}
+        self.progress = progress
+        self.spinner = Spinner("dots")
+        # a resumed piece starts in the middle: its speed is reckoned from where it was first seen
+        self.first_seen: dict[Path, tuple[float, float]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take note of a stage's record; other records are not for people who watch."""
+        row = self.rows.get(getattr(record, "stage", ""))
+        if row is None:
+            return
+        fields = record.__dict__
+        row.state, row.finished, row.total = fields["state"], fields["finished"], fields["total"]
+        if row.state == "started":
+            row.started = time.monotonic()
+        elif row.state == "done":
+            row.ended = time.monotonic()
+
+    def render(self) -> RenderableType:
+        """Return the picture of this moment."""
+        table = Table.grid(padding=(0, 1))
+        table.add_column(width=1)
+        table.add_column(min_width=9)
+        running = [row for row in self.rows.values() if row.state in {"started", "running"}]
+        for stage, row in self.rows.items():
+            if row in running:
+                counted = f"{row.finished} of {row.total}, " if row.total > 1 else ""
+                table.add_row(self.spinner, Text(stage, "bold"), f"{counted}{_clock(row.seconds)}")
+                for cells in self._pieces():
+                    table.add_row("", "", *cells)
+            elif row.state == "done":
+                table.add_row(Text("✓", "green"), stage, Text(_clock(row.seconds), "dim"))
+            else:
+                table.add_row(Text("·", "dim"), Text(stage, "dim"))
+        if not running and all(row.state == "waiting" for row in self.rows.values()):
+            table.add_row(self.spinner, Text("starting", "bold"))
+        return table
+
+    def _pieces(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
+        for path in sorted(self.progress.glob("*.json")):
+            piece = _read(path)
+            if piece is None:
+                continue
+            label, done, total, seconds = (piece[key] for key in ("label", "done", "total", "seconds"))
+            if total <= 1:
+                yield Text(label, "dim"), "", Text(_clock(seconds), "dim")
+                continue
+            first_done, first_seconds = self.first_seen.setdefault(path, (done, seconds))
+            left = "…"
+            if done > first_done:
+                left = f"{_clock((total - done) * (seconds - first_seconds) / (done - first_done))} left"
+            yield Text(label, "dim"), ProgressBar(total, done, width=BAR_WIDTH), Text(left, "dim")
+
+
+class Lines(logging.Handler):
+    """One plain line for each finished unit and each finished stage, for output that is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the record if it is such a line."""
+        state = getattr(record, "state", "")
+        if state == "done" or (state == "running" and getattr(record, "total", 1) > 1):
+            self.console.out(record.getMessage(), highlight=False)
+
+
+@contextmanager
+def progress_shown(stages: Sequence[str], progress: Path) -> Iterator[None]:
+    """Show on standard error how far the stages are, until the block ends."""
+    console = Console(stderr=True)
+    logger = logging.getLogger("gansynth")
+    logger.setLevel(logging.INFO)
+    handler = Board(stages, progress) if console.is_terminal else Lines(console)
+    logger.addHandler(handler)
+    try:
+        if isinstance(handler, Board):
+            with Live(get_renderable=handler.render, console=console, refresh_per_second=REFRESHES_PER_SECOND):
+                yield
+        else:
+            yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        piece: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):  # finished at this moment
+        return None
+    return piece
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,66 @@
+"""Prefect inside the command line: quiet, with a server of its own for as long as the command runs.
+
+Users who have configured a Prefect API get their runs there. Everyone else gets a temporary server over Prefect's own
+database (`PREFECT_HOME`, by default ~/.prefect), so `prefect server start` shows the runs of the command line later.
+"""
+
+import os
+import signal
+import threading
+
+from gansynth.errors import GansynthError
+from pipelines.workers import end_with_parent
+
+SETTINGS = {
+    # the default of 20 s is too short for a fresh database on a busy machine
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    # errors reach the user as one line of ours; the log in Prefect's UI stays complete
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "gansynth",
+}
+
+
+class PrefectServer:
+    """Connects to the configured Prefect API in the background, starting a temporary server if there is none.
+
+    Construct it before anything imports Prefect.
+    """
+
+    def __init__(self) -> None:
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
+        from prefect.client.orchestration import get_client  # noqa: PLC0415 - the settings must come first
+        from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415 - the settings must come first
+        from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - the settings must come first
+
+        self._get_client, self._temporary = get_client, SubprocessASGIServer
+        self._configured = PREFECT_API_URL.value()
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._connect, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Return when the API answers.
+
+        Raises:
+            GansynthError: It does not.
+        """
+        self._thread.join()
+        if self._failure is not None:
+            reason = " ".join(str(self._failure).split()) or type(self._failure).__name__
+            remedy = f"check {self._configured}" if self._configured else "set PREFECT_HOME to another folder"
+            raise GansynthError(f"Prefect does not answer ({reason}); {remedy}") from self._failure
+
+    def _connect(self) -> None:
+        # the server inherits the mask: Ctrl-C then ends the run first, and its end can still be recorded
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with self._get_client(sync_client=True) as client:
+                client.hello()
+            server = self._temporary().server_process
+            if server is not None:
+                end_with_parent(server.pid)
+        except Exception as failure:  # noqa: BLE001 - told in the main thread
+            self._failure = failure

@@ -1,0 +1,50 @@
+"""Stage 4 as a Prefect flow: every arm and the fidelity of each repetition, then the verdict."""
+
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from gansynth import evaluation
+from gansynth.runs import Run, repetition_label
+from gansynth.study import ArmName, Study
+from pipelines.stages import Stage, Unit
+from pipelines.workers import in_worker
+
+
+@task(cache_policy=NO_CACHE)
+def evaluate_arm(study: Study, run_dir: Path, repetition: int, arm: ArmName) -> str:
+    """Train and test the classifier of one arm in one repetition, and return the digest of its predictions."""
+    return in_worker(evaluation.evaluate_arm, study, Run(run_dir), repetition, arm)
+
+
+@task(cache_policy=NO_CACHE)
+def evaluate_fidelity(study: Study, run_dir: Path, repetition: int) -> str:
+    """Compare the samples of one repetition with real ones, and return the digest of the scores."""
+    return in_worker(evaluation.evaluate_fidelity, study, Run(run_dir), repetition)
+
+
+@task(cache_policy=NO_CACHE)
+def summarise(study: Study, run_dir: Path) -> str:
+    """Test the differences of the arms, and return the digest of the evaluation."""
+    return in_worker(evaluation.summarise, study, Run(run_dir))
+
+
+@flow(name="evaluate", flow_run_name="evaluate {study.name}")
+def evaluate(study: Study, run_dir: Path) -> list[str]:
+    """Say whether the synthetic samples of a run help its classifier.
+
+    Args:
+        study: What to do.
+        run_dir: The run folder; it holds the dataset, the trained generators and their samples.
+    """
+    repetitions = range(study.evaluation.repetitions)
+    arms = [
+        Unit(evaluate_arm, f"{repetition_label(r)}, {arm}", {"repetition": r, "arm": arm})
+        for r in repetitions
+        for arm in study.evaluation.arms
+    ]
+    fidelity = [Unit(evaluate_fidelity, f"{repetition_label(r)}, fidelity", {"repetition": r}) for r in repetitions]
+    with Stage("evaluate", study, run_dir, len(arms) + len(fidelity) + 1) as stage:
+        stage.complete(arms + fidelity)
+        return stage.complete([Unit(summarise, "verdict", {})])

@@ -1,0 +1,90 @@
+"""What the flows of all stages do alike: hold the run folder, run units of work side by side, tell how far they are."""
+
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, as_completed
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from prefect import Task
+from prefect.futures import PrefectConcurrentFuture
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from gansynth.reporting.formats import duration
+from gansynth.runs import Run
+from gansynth.study import Study
+from gansynth.study_files import save_study
+from pipelines.workers import stop_workers, worker_count
+
+logger = logging.getLogger("gansynth")
+
+
+class Unit(NamedTuple):
+    """One piece of a stage's work: a task, what people call it, and its parameters besides study and run folder."""
+
+    task: Task[Any, Any]
+    label: str
+    parameters: dict[str, Any]
+
+
+class Stage:
+    """A stage at work on a run folder. Inside the `with` block the folder is locked and holds the study.
+
+    Logs a line when the stage starts, after each unit, and when the stage ends. The records carry `stage`, `state`
+    ("started", "running" or "done"), `finished` and `total` units for whoever shows progress.
+    """
+
+    def __init__(self, name: str, study: Study, run_dir: Path, total: int = 1) -> None:
+        self.name, self.study, self.run, self.total = name, study, Run(run_dir), total
+        self.finished = 0
+        self.started = time.monotonic()
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._resources.enter_context(self.run.lock())
+        shutil.rmtree(self.run.progress, ignore_errors=True)  # what an earlier run left when it was killed
+        save_study(self.study, self.run.study_file)
+        self._tell("started", "started")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+        if error is None:
+            self._tell("done", f"done in {self._elapsed()}")
+
+    def complete(self, units: Sequence[Unit]) -> list[str]:
+        """Run units side by side, as many as there are workers, and return the digests of their artifacts.
+
+        The first unit that fails stops the others, and its exception is raised.
+        """
+        common = {"study": self.study, "run_dir": self.run.root}
+        runner: ThreadPoolTaskRunner[str]
+        with ThreadPoolTaskRunner(max_workers=worker_count(self.study.compute)) as runner:
+            pending: dict[Future[str], tuple[PrefectConcurrentFuture[str], Unit]] = {}
+            try:
+                for unit in units:
+                    named = unit.task.with_options(task_run_name=unit.label)
+                    future: PrefectConcurrentFuture[str] = runner.submit(named, common | unit.parameters)
+                    pending[future.wrapped_future] = (future, unit)
+                for done in as_completed(pending):
+                    future, unit = pending[done]
+                    future.result()
+                    self.finished += 1
+                    self._tell("running", f"{unit.label} ({self.finished} of {self.total}, {self._elapsed()})")
+                return [future.result() for future, _ in pending.values()]
+            except BaseException:
+                stop_workers(pending)
+                raise
+
+    def _elapsed(self) -> str:
+        return duration(time.monotonic() - self.started).replace("\N{NO-BREAK SPACE}", " ")
+
+    def _tell(self, state: str, text: str) -> None:
+        fields = {"stage": self.name, "state": state, "finished": self.finished, "total": self.total}
+        logger.info("%s: %s", self.name, text, extra=fields)

@@ -1,0 +1,145 @@
+"""Where the work of tasks happens: a fresh process for each, forked from one that has imported everything already.
+
+Prefect's own process pool imports Prefect and torch again in every worker of every stage, which took half a minute
+a stage on two cores; threads would share torch's global random state, and results would depend on who runs beside
+whom. So tasks are threads of Prefect's, and each waits for one process of ours.
+"""
+
+import faulthandler
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+
+import joblib
+import torch
+from threadpoolctl import threadpool_limits
+
+from gansynth.artifacts import read_manifest
+from gansynth.errors import GansynthError
+from gansynth.runs import Run
+from gansynth.study import ComputeConfig, Study
+
+P = ParamSpec("P")
+LOG_FILE = "workers.log"
+STAGE_PACKAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
+
+_context = multiprocessing.get_context("forkserver")
+
+
+def warm_up() -> None:
+    """Start the process that workers are forked from; its imports then run beside whatever the caller does next."""
+    _context.set_forkserver_preload([f"gansynth.{package}" for package in STAGE_PACKAGES])
+    resource_tracker.ensure_running()  # first, for it would undo the mask
+    # the process inherits the mask: Ctrl-C must not tear it out of its imports with a traceback
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def worker_count(compute: ComputeConfig) -> int:
+    """Return how many workers run side by side: as set, else one on a GPU and one per usable core without."""
+    if compute.workers:
+        return compute.workers
+    on_gpu = compute.accelerator in {"cuda", "gpu"} or (compute.accelerator == "auto" and torch.cuda.is_available())
+    return 1 if on_gpu else joblib.cpu_count()
+
+
+def in_worker(
+    function: Callable[Concatenate[Study, Run, P], Path], study: Study, run: Run, *args: P.args, **kwargs: P.kwargs
+) -> str:
+    """Call a stage's function in a process of its own and return the digest of the artifact that it made.
+
+    What the process prints or logs goes to `workers.log` in the run folder. It dies with this process, whatever
+    ends it.
+
+    Raises:
+        GansynthError: `function` raised it, or failed unexpectedly, or the process was killed.
+    """
+    log = run.root / LOG_FILE
+    try:
+        with ProcessPoolExecutor(1, _context, _set_up, (study.compute.threads, log)) as pool:
+            return read_manifest(pool.submit(_work, function, study, run, *args, **kwargs).result()).digest
+    except GansynthError:
+        raise
+    except BrokenProcessPool:
+        raise GansynthError(
+            f"{run.root}: a worker was killed, most likely for want of memory; lower compute.workers and run again to"
+            f" resume (its last words are in {log})"
+        ) from None
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise GansynthError(
+            f"{function.__name__}: unexpected {type(error).__name__} ({reason}); {log} says where, please report it"
+        ) from error
+
+
+def stop_workers(futures: Collection[Future[Any]]) -> None:
+    """Cancel what has not begun, and kill the workers of what has, until all futures are done."""
+    for future in futures:
+        future.cancel()
+    while not all(future.done() for future in futures):
+        for process in multiprocessing.active_children():
+            if process.pid is not None and not process.daemon:
+                with suppress(ProcessLookupError):  # it has ended, or has not made its process group yet
+                    os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def end_with_parent(pid: int) -> None:
+    """Start a process that ends process `pid` when this one is gone, even if it was killed."""
+    _context.Process(target=_terminate_after_parent, args=(pid,), daemon=True).start()
+
+
+def _set_up(threads: int, log: Path) -> None:
+    os.setsid()  # signals of the terminal reach the parent alone, which then kills the whole group
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    with log.open("a") as stream:
+        for descriptor in (1, 2):
+            os.dup2(stream.fileno(), descriptor)
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+
+
+def _work(function: Callable[..., Path], *args: object, **kwargs: object) -> Path:
+    """Call the function; should it fail unexpectedly, leave the traceback in the log."""
+    try:
+        return function(*args, **kwargs)
+    except GansynthError:
+        raise
+    except Exception:
+        logging.getLogger(__name__).exception("%s failed", function.__name__)
+        raise
+
+
+def _await_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+
+
+def _die_with_parent() -> None:
+    _await_parent()
+    os.killpg(0, signal.SIGKILL)
+
+
+def _terminate_after_parent(pid: int) -> None:
+    os.setsid()
+    _await_parent()
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    sys.exit()

@@ -1,0 +1,78 @@
+"""The command line as users start it, on a tiny source of pictures."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+TINY_STUDY = """
+name = "tiny"
+
+[source]
+path = "shapes"
+near_duplicate_distance = -1
+
+[modality]
+size = 8
+
+[gan]
+kimg = 0.32
+
+[generation]
+amount = 12
+
+[evaluation]
+repetitions = 2
+arms = ["real", "oversampled", "gan"]
+steps = 12
+inner_steps = 8
+metric = "accuracy"
+
+[compute]
+workers = 2
+accelerator = "cpu"
+"""
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study and the pictures it names."""
+    folder = tmp_path_factory.mktemp("workplace")
+    random = np.random.default_rng(0)
+    for label, name in enumerate(("bar", "dot")):
+        (folder / "shapes" / name).mkdir(parents=True)
+        for index in range(24):
+            picture = random.normal(40, 20, (8, 8))
+            column = random.integers(1, 5)
+            picture[:, column : column + 2] += 150 if label == 0 else 0
+            picture[column : column + 3, column : column + 3] += 0 if label == 0 else 150
+            Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / "shapes" / name / f"{index}.png")
+    (folder / "tiny.toml").write_text(TINY_STUDY)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(workplace: Path) -> Start:
+    """Return a function that starts gansynth in the workplace, with a Prefect database of its own."""
+
+    def start(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        home = {"PREFECT_HOME": str(workplace / "prefect")}
+        return subprocess.Popen(
+            [Path(sys.executable).with_name("gansynth"), *arguments],
+            cwd=workplace,
+            env=inherited | home | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start

@@ -1,0 +1,182 @@
+"""The main job as a user runs it: the command line in a process of its own, with real Prefect.
+
+The first run starts the temporary server, the later ones use a server that stands already, as users of Prefect do.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gansynth.runs import Run
+from gansynth.study_files import read_study
+
+Start = Callable[..., "subprocess.Popen[str]"]
+PATIENCE = 300
+
+
+@pytest.fixture(scope="module")
+def augmented(start: Start) -> tuple[str, str]:
+    """What `gansynth augment` printed, and what it told on the way."""
+    process = start("augment", "tiny.toml")
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    return output, errors
+
+
+@pytest.fixture(scope="module")
+def api(workplace: Path, augmented: tuple[str, str]) -> Iterator[str]:  # noqa: ARG001 - its database is used again
+    """The address of a Prefect server over the same database."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    factory = ("--factory", "prefect.server.api.server:create_app")
+    settings = {"PREFECT_HOME": str(workplace / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    command = [sys.executable, "-m", "uvicorn", *factory, "--port", str(port), "--log-level", "error"]
+    server = subprocess.Popen(command, env=os.environ | settings)
+    address = f"http://127.0.0.1:{port}/api"
+    try:
+        for _ in range(PATIENCE):
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=5)  # noqa: S310 - it is our own server
+                break
+            except OSError:
+                time.sleep(1)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def manifests(run: Run) -> dict[str, int]:
+    """Return when each artifact of a run was written."""
+    return {str(path.parent.relative_to(run.root)): path.stat().st_mtime_ns for path in run.root.rglob("manifest.json")}
+
+
+def test_augment_prints_the_verdict_and_where_to_read_on(augmented: tuple[str, str], workplace: Path) -> None:
+    output, _ = augmented
+    run = Run(workplace / "runs" / "tiny")
+    summary = json.loads((run.evaluation / "summary.json").read_text())
+    assert output.splitlines()[0] == summary["verdict"]["sentence"]
+    for arm, found in summary["arms"].items():
+        assert re.search(rf"^{arm} +{100 * found['mean']:.1f}", output, re.MULTILINE)
+    assert output.endswith("Synthetic dataset: runs/tiny/synthetic\nReport: runs/tiny/report/index.html\n")
+
+
+def test_augment_leaves_a_complete_run_folder(augmented: tuple[str, str], workplace: Path) -> None:  # noqa: ARG001 - it made the run
+    run = Run(workplace / "runs" / "tiny")
+    assert read_study(run).source.path == str(workplace / "shapes")
+    units = [f"repetitions/{r:02d}/{made}" for r in (0, 1) for made in ("model", "synthetic", "fidelity")]
+    units += [f"repetitions/{r:02d}/arms/{arm}" for r in (0, 1) for arm in ("real", "oversampled", "gan")]
+    assert manifests(run).keys() == {"dataset", "model", "synthetic", "evaluation", "report", *units}
+    assert not run.progress.exists() or not list(run.progress.iterdir())
+    page = (workplace / "reports" / "tiny" / "index.html").read_bytes()
+    assert page == (run.report / "index.html").read_bytes()
+
+
+def test_augment_tells_a_line_for_each_unit_and_nothing_else(augmented: tuple[str, str]) -> None:
+    _, errors = augmented
+    told = [line.split(" (")[0] for line in errors.splitlines()]
+    assert [line.split(" done in")[0] for line in told if " done in " in line] == [
+        "ingest:",
+        "train:",
+        "generate:",
+        "evaluate:",
+        "report:",
+    ]
+    for stage in ("train", "generate"):
+        assert {f"{stage}: repetition 1", f"{stage}: repetition 2", f"{stage}: delivery"} <= set(told)
+    arms = {f"evaluate: repetition {r}, {arm}" for r in (1, 2) for arm in ("real", "oversampled", "gan", "fidelity")}
+    assert arms | {"evaluate: verdict"} <= set(told)
+    assert len(told) == 5 + 3 + 3 + 9
+
+
+def test_prefect_holds_flows_tasks_and_findings(augmented: tuple[str, str], workplace: Path) -> None:
+    output, _ = augmented
+    database = sqlite3.connect(workplace / "prefect" / "prefect.db")
+    flows = dict(database.execute("select name, state_type from flow_run").fetchall())
+    stages = ("augment", "ingest", "train", "generate", "evaluate", "report")
+    assert flows == {f"{stage} tiny": "COMPLETED" for stage in stages}
+    tasks = {name for (name,) in database.execute("select name from task_run where state_type = 'COMPLETED'")}
+    assert {"repetition 1", "delivery", "repetition 2, gan", "repetition 1, fidelity", "verdict"} <= tasks
+    [(key, data)] = database.execute("select key, data from artifact where type = 'markdown'").fetchall()
+    assert key == "tiny-findings"
+    assert output.splitlines()[0] in json.loads(data)
+    assert "data:image/png;base64," in data
+
+
+def test_any_number_of_samples_comes_from_a_trained_run(
+    start: Start,
+    workplace: Path,
+    augmented: tuple[str, str],  # noqa: ARG001 - it made the run
+) -> None:
+    before = manifests(Run(workplace / "runs" / "tiny"))
+    process = start("generate", "runs/tiny", "--count", "10", "--format", "folder", "--out", "more")
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert output == f"10 samples: {workplace / 'more'}\n"
+    assert len(list((workplace / "more").rglob("*.png"))) == 10
+    assert manifests(Run(workplace / "runs" / "tiny")) == before
+
+
+def test_same_run_again_makes_only_what_changed(start: Start, workplace: Path, api: str) -> None:
+    run = Run(workplace / "runs" / "tiny")
+    before = manifests(run)
+    process = start("augment", "runs/tiny", "--set", "evaluation.alpha=0.1", PREFECT_API_URL=api)
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert "90 % interval" in output
+    after = manifests(run)
+    assert {name for name in after if after[name] != before.get(name)} == {"evaluation", "report"}
+    assert read_study(run).evaluation.alpha == 0.1
+
+
+def test_error_in_a_worker_is_one_line(start: Start, api: str) -> None:
+    process = start("train", "tiny.toml", "--run-dir", "runs/empty", PREFECT_API_URL=api)
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert output == ""
+    assert re.fullmatch(
+        r"gansynth: .*runs/empty/dataset: nothing there yet; run the stage that makes it first\n", errors
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_interrupted_run_leaves_no_process_and_no_lock(start: Start, workplace: Path) -> None:
+    run = Run(workplace / "runs" / "long")
+    mark = f"interrupted {workplace}"
+    process = start("augment", "tiny.toml", "--run-dir", str(run.root), "--set", "gan.kimg=1e6", WHO=mark)
+    deadline = time.monotonic() + PATIENCE
+    while not list(run.progress.glob("train*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert len(marked(mark)) > 3
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert errors.endswith("gansynth: interrupted; the same command resumes where it stopped\n")
+    assert "Traceback" not in errors
+    assert marked(mark) == []
+    with run.lock():
+        assert manifests(run).keys() == {"dataset"}
+
+
+def marked(mark: str) -> list[str]:
+    """Return the command lines of the processes that inherited the mark in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"WHO={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found

@@ -1,0 +1,26 @@
+"""Flows as Prefect's UI shows them: their parameters make the form in which a study is filled in."""
+
+from typing import Any
+
+import pytest
+from prefect import Flow
+
+from gansynth.study import Study
+from pipelines.augment import augment
+from pipelines.evaluate import evaluate
+from pipelines.generate import generate
+from pipelines.ingest import ingest
+from pipelines.report import report
+from pipelines.train import train
+
+
+@pytest.mark.parametrize("flow", [augment, ingest, train, generate, evaluate, report], ids=lambda flow: flow.name)
+def test_form_holds_every_setting_with_its_description(flow: Flow[..., Any]) -> None:
+    form = flow.parameters.model_dump()
+    assert {"study", "run_dir"} <= set(form["required"])
+    assert form["properties"]["run_dir"]["description"]
+    sections = form["definitions"]
+    assert set(sections["Study"]["properties"]) == set(Study.model_fields)
+    assert sections["EvaluationConfig"]["properties"]["repetitions"]["description"]
+    families = sections["Study"]["properties"]["gan"]["anyOf"]
+    assert [family["$ref"].split("/")[-1] for family in families] == ["ResidualConfig", "MlpConfig"]

@@ -1,0 +1,99 @@
+"""Workers: one process per unit of work, whose errors come through and which never outlive their parent."""
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from gansynth.artifacts import publish, read_manifest
+from gansynth.errors import GansynthError, TrainingError
+from gansynth.runs import Run
+from gansynth.study import ComputeConfig, Study
+from pipelines.workers import LOG_FILE, in_worker, stop_workers, warm_up, worker_count
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> None:
+    warm_up()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def work(study: Study, run: Run, text: str) -> Path:
+    os.write(1, b"printed")
+    request = {"pid": os.getpid(), "threads": torch.get_num_threads()}
+    with publish(run.dataset, "ingest", request, {}) as draft:
+        (draft.path / "text").write_text(text + study.name)
+    return run.dataset
+
+
+def refuse(_study: Study, _run: Run) -> Path:
+    raise TrainingError("losses are not finite; lower the learning rate")
+
+
+def stumble(_study: Study, _run: Run) -> Path:
+    raise ZeroDivisionError("by\nzero")
+
+
+def be_killed(_study: Study, _run: Run) -> Path:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def sleep(_study: Study, run: Run, name: str) -> Path:
+    (run.root / name).write_text(str(os.getpid()))
+    time.sleep(600)
+    raise AssertionError
+
+
+def test_a_worker_is_a_process_with_the_study_s_threads(tiny_study: Study, run: Run) -> None:
+    study = tiny_study.model_copy(update={"compute": ComputeConfig(threads=2)})
+    digest = in_worker(work, study, run, "words of ")
+    manifest = read_manifest(run.dataset)
+    assert manifest.digest == digest
+    assert manifest.request["pid"] != os.getpid()
+    assert manifest.request["threads"] == 2
+    assert (run.dataset / "text").read_text() == "words of tiny"
+    assert "printed" in (run.root / LOG_FILE).read_text()
+
+
+def test_errors_come_through(tiny_study: Study, run: Run) -> None:
+    with pytest.raises(TrainingError, match=r"^losses are not finite; lower the learning rate$"):
+        in_worker(refuse, tiny_study, run)
+
+
+def test_unexpected_errors_are_one_line_and_logged(tiny_study: Study, run: Run) -> None:
+    with pytest.raises(GansynthError, match=r"stumble: unexpected ZeroDivisionError \(by zero\)") as caught:
+        in_worker(stumble, tiny_study, run)
+    assert "\n" not in str(caught.value)
+    assert "in stumble" in (run.root / LOG_FILE).read_text()
+
+
+def test_killed_worker_is_told_with_a_remedy(tiny_study: Study, run: Run) -> None:
+    with pytest.raises(GansynthError, match=r"most likely for want of memory; lower compute\.workers"):
+        in_worker(be_killed, tiny_study, run)
+
+
+def test_stopping_kills_what_runs_and_cancels_what_waits(tiny_study: Study, run: Run) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(in_worker, sleep, tiny_study, run, name) for name in ("a", "b", "c")]
+        while not ((run.root / "a").exists() and (run.root / "b").exists()):
+            time.sleep(0.05)
+        stop_workers(futures)
+    assert [future.cancelled() for future in futures] == [False, False, True]
+    for name in ("a", "b"):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((run.root / name).read_text()), 0)
+
+
+def test_number_of_workers() -> None:
+    assert worker_count(ComputeConfig(workers=3)) == 3
+    assert worker_count(ComputeConfig(accelerator="cuda")) == 1
+    assert 1 <= worker_count(ComputeConfig(accelerator="cpu")) <= (os.cpu_count() or 1)
