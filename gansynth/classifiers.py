@@ -4,7 +4,9 @@ It serves as every arm of the evaluation, as the teacher that filters and labels
 embedding of fidelity metrics. All of them train with the same optimiser steps.
 """
 
+import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -91,9 +93,7 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=steps, pct_start=WARMUP_SHARE
-    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_learning_rate_share, steps=steps))
     random = torch_generator(seed, "batches", device=fabric.device)
     batches = _Batches(diet, codec, fabric, settings.batch_size, random)
     trained, optimiser = fabric.setup(network, optimiser)
@@ -109,6 +109,14 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
         optimiser.step()
         schedule.step()
     return Classifier(network.eval().requires_grad_(False), codec, fabric.device)
+
+
+def _learning_rate_share(step: int, steps: int) -> float:
+    """Return the share of the peak learning rate: a linear rise, then half a cosine down to zero."""
+    warmup = max(1, round(WARMUP_SHARE * steps))
+    if step < warmup:
+        return (step + 1) / warmup
+    return (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup))) / 2
 
 
 class _Batches:

@@ -11,6 +11,7 @@ from gansynth.settings import Settings
 ArmName = Literal["real", "oversampled", "classical", "gan", "gan+classical", "shuffled"]
 MetricName = Literal["balanced_accuracy", "accuracy", "macro_f1", "average_precision"]
 Share = Annotated[float, Field(ge=0, le=1)]
+Ratio = Annotated[float, Field(ge=0, lt=1)]
 
 
 class SourceConfig(Settings):
@@ -82,6 +83,12 @@ class GenerationConfig(Settings):
         ge=1,
         description="Candidates generated for each sample that is kept; the filters choose. 1 switches them off.",
     )
+    latent_scale: float = Field(
+        default=1.2,
+        gt=0,
+        description="Standard deviation of the latents. Above 1 samples are more diverse than in training, which helps"
+        " classifiers (GaFi, arXiv 2305.10118); below 1 they are more typical.",
+    )
     filters: tuple[Literal["teacher", "discriminator", "distance"], ...] = Field(
         default=("teacher",),
         description="What ranks the candidates of a class: `teacher`, the asked label's probability by a classifier"
@@ -117,11 +124,17 @@ class EvaluationConfig(Settings):
         description="Label of a synthetic sample: `hard`, the class it was asked for; `soft`, the mean of that and"
         " the probabilities of the teacher trained on real training rows.",
     )
-    ratios: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
-        default=(0.0, 0.5, 0.9),
+    ratios: tuple[Ratio, ...] = Field(
+        default=(0.0, 0.9),
         min_length=1,
-        description="Candidate shares of synthetic samples in a batch; inner validation on training rows chooses"
-        " per repetition and arm. With 0 among them, no synthetic samples at all is a possible choice.",
+        description="Candidate shares of synthetic samples in a batch of the arms without classical augmentation;"
+        " inner validation on training rows chooses per repetition. With 0 among them, no synthetic samples at all is"
+        " a possible choice.",
+    )
+    ratios_with_classical: tuple[Ratio, ...] = Field(
+        default=(0.0, 0.25),
+        min_length=1,
+        description="The same for the arm with classical augmentation, which needs fewer synthetic samples.",
     )
     inner_folds: int = Field(default=2, ge=2, description="Folds of that inner validation.")
     inner_steps: int = Field(

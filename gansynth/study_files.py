@@ -38,6 +38,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
 
 def save_study(study: Study, path: Path) -> None:
     """Write the resolved study as JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp")
     partial.write_text(study.model_dump_json(indent=1))
     partial.replace(path)

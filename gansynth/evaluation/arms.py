@@ -72,15 +72,17 @@ def choose_ratio(
     """Choose an arm's share of synthetic samples by cross-validation on the training rows alone.
 
     The generator has seen the rows that a fold holds out, so each fold leaves out the synthetic samples whose nearest
-    training row, in the teacher's embedding, is held out. Equal scores go to the smaller share.
+    training row, in the teacher's embedding, is held out. That does not remove all the generator knows of them, so the
+    choice still leans towards synthetic samples. Equal scores go to the smaller share.
 
     Returns:
         The chosen ratio and the validation score of every candidate; no scores if there is just one candidate.
     """
-    candidates = sorted(set(study.evaluation.ratios))
+    settings = study.evaluation
+    candidates = sorted(set(settings.ratios_with_classical if arm.augmented else settings.ratios))
     if len(candidates) == 1:
         return candidates[0], {}
-    folds = study.evaluation.inner_folds
+    folds = settings.inner_folds
     fold_of = inner_folds(real.labels, groups, folds, numpy_generator(study.seed, "inner", repetition))
     nearest = _nearest_rows(synthetic.embeddings, model.training_embeddings)
     probabilities = {ratio: np.zeros((len(real), len(real.class_names)), np.float32) for ratio in candidates}
@@ -90,11 +92,9 @@ def choose_ratio(
         visible = Synthetic(synthetic.samples.take(away), synthetic.targets[away], synthetic.embeddings[away])
         for ratio in candidates:
             diet = build_diet(arm, inner, visible, ratio)
-            classifier = fit_classifier(study, diet, study.evaluation.inner_steps, repetition, "inner", fold)
+            classifier = fit_classifier(study, diet, settings.inner_steps, repetition, "inner", fold)
             probabilities[ratio][held_out] = classifier.probabilities(real.values[held_out])
-    scores = {
-        ratio: score(real.labels, predicted)[study.evaluation.metric] for ratio, predicted in probabilities.items()
-    }
+    scores = {ratio: score(real.labels, predicted)[settings.metric] for ratio, predicted in probabilities.items()}
     return max(candidates, key=lambda ratio: scores[ratio]), scores
 
 

@@ -75,10 +75,10 @@ class Candidates:
 
 
 class Sampler:
-    """Draws candidates of a trained model under a seed."""
+    """Draws candidates of a trained model under a seed, from latents of a standard deviation of `latent_scale`."""
 
-    def __init__(self, model: TrainedModel, seed: int) -> None:
-        self.model, self.seed = model, seed
+    def __init__(self, model: TrainedModel, seed: int, latent_scale: float = 1.0) -> None:
+        self.model, self.seed, self.latent_scale = model, seed, np.float32(latent_scale)
         _, height, width = model.codec.shape
         self.pass_size = min(max(PASS_PIXELS // (height * width), 1), PASS_SIZE)
 
@@ -94,7 +94,7 @@ class Sampler:
         model, size = self.model, self.pass_size
         generator = cast("Generator", model.generator)
         indices = np.arange(number * size, (number + 1) * size, dtype=np.int64)
-        noise = latents(self.seed, label, number * size, (number + 1) * size, generator.latent_dim)
+        noise = self.latent_scale * latents(self.seed, label, number * size, (number + 1) * size, generator.latent_dim)
         labels = torch.full((size,), label, device=model.device)
         samples = generator(torch.from_numpy(noise).to(model.device), labels)
         values = model.codec.decode(samples)

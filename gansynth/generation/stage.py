@@ -66,7 +66,7 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         publish(directory, "generate", request, parents) as draft,
         Progress(run.progress / f"{label.replace(' ', '-')}.json", label, int(plan.sum())) as progress,
     ):
-        sampler = Sampler(model, _sampling_seed(study.seed, repetition))
+        sampler = Sampler(model, _sampling_seed(study.seed, repetition), settings.latent_scale)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         if repetition is None:
             write_card(draft.path, origin, settings, draft.counts)
@@ -102,7 +102,8 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
         publish(destination, "export", request, parents) as draft,
         Progress(run.progress / "export.json", f"export to {destination.name}", count) as progress,
     ):
-        plan, sampler = split_evenly(count, len(model.class_names)), Sampler(model, _sampling_seed(seed, None))
+        plan = split_evenly(count, len(model.class_names))
+        sampler = Sampler(model, _sampling_seed(seed, None), settings.latent_scale)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         write_card(draft.path, origin, settings, draft.counts)
     return destination

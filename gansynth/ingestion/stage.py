@@ -20,6 +20,7 @@ from gansynth.progress import Progress
 from gansynth.runs import Run
 from gansynth.samples import Dataset, Samples
 from gansynth.study import SourceConfig, Study
+from gansynth.study_files import save_study
 
 QUARANTINE_FILE = "quarantine.json"
 
@@ -45,6 +46,7 @@ def ingest(study: Study, run: Run) -> Path:
     """
     source = study.source
     request = _request(study)
+    save_study(study, run.study_file)
     if is_current(run.dataset, request, {}):
         return run.dataset
     with publish(run.dataset, "ingest", request, {}) as draft:

@@ -121,11 +121,13 @@ def _synthetic(study: Study) -> str:
         "soft": "the mean of the class asked for and the probabilities of a teacher trained on real training rows",
         "hard": "the class asked for",
     }[rule.labels]
-    ratios = formats.listed([formats.share(ratio, 0) for ratio in rule.ratios])
+    shares = [
+        f"among {formats.listed([formats.share(ratio, 0) for ratio in ratios])} {where} classical augmentation"
+        for ratios, where in ((rule.ratios, "without"), (rule.ratios_with_classical, "with"))
+    ]
     picked = (
-        f"their share of a batch was chosen among {ratios} by {rule.inner_folds}-fold validation on training rows"
-        if len(rule.ratios) > 1
-        else f"their share of a batch was {ratios}"
+        f"their share of a batch was chosen by {rule.inner_folds}-fold validation on training rows,"
+        f" {formats.listed(shares)}"
     )
     return f"{formats.capitalised(amount)}, {chosen}. Their label is {labels}; {picked}."
 
