@@ -79,12 +79,12 @@ class GenerationConfig(Settings):
     )
     amount: float = Field(default=800, gt=0, description="The number that `plan` speaks of.")
     oversample: float = Field(
-        default=1.25,
+        default=1.1,
         ge=1,
         description="Candidates generated for each sample that is kept; the filters choose. 1 switches them off.",
     )
     latent_scale: float = Field(
-        default=1.2,
+        default=1.5,
         gt=0,
         description="Standard deviation of the latents. Above 1 samples are more diverse than in training, which helps"
         " classifiers (GaFi, arXiv 2305.10118); below 1 they are more typical.",
