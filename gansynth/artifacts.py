@@ -108,7 +108,7 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
         _swap(partial, directory)
     except OSError as error:
         raise ArtifactError(
-            f"{directory}: cannot be written ({error.strerror or error}); make room or choose another --run-dir"
+            f"{directory}: cannot be written ({error.strerror or error}); make room or choose another place"
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

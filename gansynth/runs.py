@@ -78,19 +78,21 @@ class Run:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.root / ".lock", timeout=0)
-            with lock:
-                owner.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-                try:
-                    yield
-                finally:
-                    owner.unlink(missing_ok=True)
+            lock.acquire()
+            owner.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         except Timeout:
             holder = owner.read_text() if owner.exists() else "an unknown process"
             raise ArtifactError(
                 f"{self.root}: another run is writing here ({holder}); wait for it or choose another --run-dir"
             ) from None
-        except PermissionError as error:
-            raise ArtifactError(f"{self.root}: {error.strerror}; choose another --run-dir") from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise ArtifactError(f"{self.root}: cannot be a run folder ({reason}); choose another --run-dir") from None
+        try:
+            yield
+        finally:
+            owner.unlink(missing_ok=True)
+            lock.release()
 
 
 def repetition_label(repetition: int | None) -> str:

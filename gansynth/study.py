@@ -116,7 +116,11 @@ class EvaluationConfig(Settings):
         default="small_resnet",
         description="Downstream classifier: `small_resnet`, or the name of a torchvision classifier.",
     )
-    steps: int = Field(default=400, ge=1, description="Optimiser steps of every classifier, in every arm.")
+    steps: int = Field(
+        default=400,
+        ge=1,
+        description="Optimiser steps of every classifier: of the arms, and of the teacher trained with the GAN.",
+    )
     batch_size: int = Field(default=64, ge=2, description="Samples in each of these steps.")
     learning_rate: float = Field(default=3e-3, gt=0, description="Peak learning rate of AdamW.")
     labels: Literal["soft", "hard"] = Field(
@@ -160,7 +164,7 @@ class EvaluationConfig(Settings):
 
 
 class ComputeConfig(Settings):
-    """Where the work runs. Nothing here is part of what a result means, though devices differ in last digits."""
+    """Where the work runs. Only `precision` and `devices` change results by more than last digits."""
 
     accelerator: str = Field(default="auto", description="Lightning Fabric accelerator: `auto`, `cpu`, `cuda`, `mps`.")
     devices: int = Field(default=1, ge=1, description="Processes or devices that train one generator together.")

@@ -144,10 +144,18 @@ def generate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the samples of --count.", show_default=False)] = None,
     format: Annotated[  # noqa: A002 - the setting's name
-        Literal["parquet", "folder"],
-        typer.Option(help="Parquet shards, or one folder of PNG files per class, for --count."),
-    ] = "parquet",
-    seed: Annotated[int, typer.Option(help="Seed for --count: another one gives other samples.", min=0)] = 0,
+        Literal["parquet", "folder"] | None,
+        typer.Option(
+            help="Parquet shards, or one folder of PNG files per class, for --count.  [default: parquet]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Seed for --count: another one gives other samples.  [default: 0]", min=0, show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Stage 3: generate samples; --count: a batch of any size.
 
@@ -164,6 +172,8 @@ def generate(
         raise typer.BadParameter("--count and --out belong together")
     if count is not None and set_:
         raise typer.BadParameter("--set does not go with --count: the samples are those of the trained run")
+    if count is None and (format or seed is not None):
+        raise typer.BadParameter("--format and --seed go with --count; the run's own samples follow its study")
     if count is None or out is None:
         _run("generate", study, set_, run_dir)
         return
@@ -174,7 +184,7 @@ def generate(
         from pipelines.display import progress_shown
 
         with progress_shown((), run.progress):
-            destination = export(run, out, count=count, format=format, seed=seed)
+            destination = export(run, out, count=count, format=format or "parquet", seed=seed or 0)
         typer.echo(f"{count:,} samples: {destination}")
 
 
@@ -187,7 +197,7 @@ def evaluate(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None) 
 
     \b
     Example:
-      gansynth evaluate runs/my --set evaluation.steps=1800
+      gansynth evaluate runs/my --set evaluation.labels=hard
     """
     _run("evaluate", study, set_, run_dir)
 

@@ -76,3 +76,10 @@ def test_every_setting_has_a_description() -> None:
     for model in [schema, *schema["$defs"].values()]:
         for name, field in model["properties"].items():
             assert "$ref" in field or field.get("description"), f"{model['title']}.{name}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_and_pictures_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import draw_shapes
+from shapes import draw_shapes
 
 from gansynth.errors import EvaluationError, StudyError
 from gansynth.samples import Dataset, Samples

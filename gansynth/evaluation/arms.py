@@ -88,6 +88,8 @@ def choose_ratio(
     probabilities = {ratio: np.zeros((len(real), len(real.class_names)), np.float32) for ratio in candidates}
     for fold in range(folds):
         inner, held_out = real.take(fold_of != fold), fold_of == fold
+        if not held_out.any() or len(inner) == 0:
+            continue  # fewer rows than folds
         away = fold_of[nearest] != fold
         visible = Synthetic(synthetic.samples.take(away), synthetic.targets[away], synthetic.embeddings[away])
         for ratio in candidates:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.artifacts import is_current, publish
 from gansynth.checkpoints import load_model
 from gansynth.classifiers import Classifier, Diet, fit_classifier
 from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
@@ -19,6 +19,7 @@ from gansynth.evaluation.metrics import score
 from gansynth.evaluation.summary import summarise
 from gansynth.modalities import MODALITIES
 from gansynth.progress import Progress
+from gansynth.requests import dataset_parent, evaluation_request, model_parent, synthetic_parent
 from gansynth.results import FIDELITY_FILE, GRID_FILE, MEMORISATION_FILE, PAIRS_FILE
 from gansynth.runs import Run
 from gansynth.samples import Samples
@@ -45,8 +46,8 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
     """Train one arm of one repetition and publish its test predictions and its chosen ratio."""
     directory = run.arm(repetition, arm)
     spec = ARMS[arm]
-    request = {**_request(study, repetition), "arm": arm}
-    parents = _parents(run, repetition, synthetic=spec.synthetic)
+    request = {**evaluation_request(study, repetition), "arm": arm}
+    parents = _parents(study, run, repetition, synthetic=spec.synthetic)
     if is_current(directory, request, parents):
         return directory
     dataset = load_dataset(run.dataset)
@@ -81,8 +82,8 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
 def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
     """Compare one repetition's synthetic samples with held-out and training rows, and publish what was found."""
     directory = run.fidelity(repetition)
-    request = _request(study, repetition)
-    parents = _parents(run, repetition, synthetic=True)
+    request = evaluation_request(study, repetition)
+    parents = _parents(study, run, repetition, synthetic=True)
     if is_current(directory, request, parents):
         return directory
     dataset = load_dataset(run.dataset)
@@ -145,15 +146,8 @@ def _grid(study: Study, parts: Mapping[str, Samples], repetition: int) -> list[d
     return rows
 
 
-def _request(study: Study, repetition: int) -> dict[str, Any]:
-    """Return what one repetition's results depend on: not how many there are, nor how they are tested."""
-    settings = study.evaluation.model_dump(mode="json", exclude={"arms", "repetitions", "alpha", "smallest_gain"})
-    return {**study.part("modality", "scarcity", "split"), "evaluation": settings, "repetition": repetition}
-
-
-def _parents(run: Run, repetition: int, *, synthetic: bool) -> dict[str, str]:
-    parents = {"dataset": read_manifest(run.dataset).digest}
+def _parents(study: Study, run: Run, repetition: int, *, synthetic: bool) -> dict[str, str]:
+    parents = dataset_parent(run)
     if synthetic:
-        parents["model"] = read_manifest(run.model(repetition)).digest
-        parents["synthetic"] = read_manifest(run.synthetic(repetition)).digest
+        parents |= model_parent(study, run, repetition) | synthetic_parent(study, run, repetition)
     return parents

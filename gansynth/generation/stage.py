@@ -5,7 +5,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -19,6 +18,7 @@ from gansynth.generation.plan import class_counts, split_evenly
 from gansynth.generation.sampler import Candidates, Sampler
 from gansynth.generation.writers import WRITERS, Origin
 from gansynth.progress import Progress
+from gansynth.requests import model_parent, samples_request, synthetic_request
 from gansynth.runs import Run, repetition_label
 from gansynth.samples import Indices
 from gansynth.seeding import derive_seed
@@ -50,12 +50,9 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         ArtifactError: The model is not there, or the samples cannot be written.
         StudyError: The study asks for no samples, or its filters reject all.
     """
-    settings = study.generation
-    if repetition is not None:
-        settings = settings.model_copy(update={"format": "parquet"})
     directory, model_directory = run.synthetic(repetition), run.model(repetition)
-    request = _request(study, settings) | {"repetition": repetition}
-    parents = {"model": read_manifest(model_directory).digest}
+    request, parents = synthetic_request(study, repetition), model_parent(study, run, repetition)
+    settings = GenerationConfig.model_validate(request["generation"])
     if is_current(directory, request, parents):
         return directory
     model = load_model(model_directory, study.compute)
@@ -91,7 +88,7 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
     study = _stored_study(run)
     parents = {"model": read_manifest(run.model(None)).digest}
     settings = study.generation.model_copy(update={"format": format})
-    request = _request(study, settings) | {"seed": seed, "count": count}
+    request = samples_request(study, settings) | {"seed": seed, "count": count}
     destination = destination.resolve()
     _check_replaceable(destination)
     if is_current(destination, request, parents):
@@ -168,16 +165,6 @@ def kept_blocks(
                 yield kept
 
 
-def _request(study: Study, settings: GenerationConfig) -> dict[str, Any]:
-    """Return what determines the content of an output of these settings."""
-    return {
-        "seed": study.seed,
-        "generation": settings.model_dump(mode="json"),
-        "study": study.name,
-        "licence": study.source.licence,
-    }
-
-
 def _origin(study: Study, model: TrainedModel, digest: str, seed: int) -> Origin:
     return Origin(study.name, seed, study.source.licence, digest, model.class_names)
 
@@ -211,7 +198,11 @@ def _check_replaceable(destination: Path) -> None:
     }
     if not there:
         return
-    if MANIFEST not in there or (manifest := read_manifest(destination)).stage != "export":
+    try:
+        manifest = read_manifest(destination)
+    except ArtifactError:
+        manifest = None
+    if manifest is None or manifest.stage != "export":
         raise ArtifactError(f"{destination}: holds other files already; name a new or empty folder")
     if foreign := there - manifest.files.keys() - {MANIFEST}:
         raise ArtifactError(

@@ -188,12 +188,19 @@ def _read_curves(path: Path) -> pd.DataFrame:
     """Return the numbers of a file with a JSON object a line; an absent file gives an empty frame."""
     if not path.exists():
         return pd.DataFrame()
-    lines: list[dict[str, Any]] = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    return pd.DataFrame(lines).select_dtypes("number")
+    text = f"[{','.join(path.read_text().split(chr(10))[:-1])}]"
+    return pd.DataFrame(_parse(text, path)).select_dtypes("number")
 
 
 def _read_quarantine(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
-    listed: list[dict[str, str]] = json.loads(path.read_text())
+    return _parse(path.read_text(), path)
+
+
+def _parse(text: str, path: Path) -> list[dict[str, Any]]:
+    try:
+        listed: list[dict[str, Any]] = json.loads(text)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: damaged ({error}); delete {path.parent} and run again") from None
     return listed

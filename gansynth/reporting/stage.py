@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.errors import ArtifactError
 from gansynth.reporting.findings import read_findings, read_manifests
 from gansynth.reporting.machine import render_json
 from gansynth.reporting.markdown import render_markdown
@@ -58,12 +59,17 @@ def copy_report(run: Run, destination: Path) -> Path:
         The page at its new place.
 
     Raises:
-        ArtifactError: There is no report.
+        ArtifactError: There is no report, or it cannot be copied.
     """
     read_manifest(run.report)
-    destination.mkdir(parents=True, exist_ok=True)
-    for name in (MARKDOWN_FILE, JSON_FILE, PAGE_FILE):
-        partial = destination / f".{name}.partial"
-        shutil.copyfile(run.report / name, partial)
-        partial.replace(destination / name)
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+        for name in (MARKDOWN_FILE, JSON_FILE, PAGE_FILE):
+            partial = destination / f".{name}.partial"
+            shutil.copyfile(run.report / name, partial)
+            partial.replace(destination / name)
+    except OSError as error:
+        raise ArtifactError(
+            f"{destination}: the report cannot be copied there ({error.strerror}); choose another --reports-dir"
+        ) from error
     return destination / PAGE_FILE

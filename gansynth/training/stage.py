@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.artifacts import is_current, publish
 from gansynth.checkpoints import save_model
 from gansynth.classifiers import Classifier, Diet, fit_classifier
 from gansynth.datasets import load_dataset
@@ -25,6 +24,7 @@ from gansynth.errors import TrainingError
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.image import Codec
 from gansynth.progress import Progress
+from gansynth.requests import dataset_parent, model_request
 from gansynth.runs import Run, repetition_label
 from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, torch_generator
@@ -59,12 +59,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         TrainingError: The losses are no longer finite.
     """
     directory = run.model(repetition)
-    request = {
-        **study.part("modality", "scarcity", "split", "gan"),
-        "classifier": _teacher_request(study),
-        "repetition": repetition,
-    }
-    parents = {"dataset": read_manifest(run.dataset).digest}
+    request, parents = model_request(study, repetition), dataset_parent(run)
     if is_current(directory, request, parents):
         return directory
     dataset = load_dataset(run.dataset)
@@ -74,6 +69,9 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     work = directory.with_name(".model.resume")
     job = _Job(study, samples, repetition, work, key, run.progress)
     fabric = make_fabric(study.compute, study.compute.devices)
+    shape = MODALITIES[study.modality.kind].Codec.fit(samples.values).shape
+    # a classifier that cannot be built is refused before the long training, not after it
+    MODALITIES[study.modality.kind].build_classifier(study.evaluation.classifier, shape, len(samples.class_names))
     with publish(directory, "train", request, parents) as draft:
         fabric.launch(partial(_fit_gan, job=job))
         players, counters = job.restore()
@@ -96,11 +94,6 @@ def fit_teacher(study: Study, samples: Samples, repetition: int | None) -> Class
     """Train the classifier that filters and labels synthetic samples, with classical augmentation."""
     diet = Diet(samples, balanced=True, augmented=True)
     return fit_classifier(study, diet, study.evaluation.steps, _seed_index(repetition), "teacher")
-
-
-def _teacher_request(study: Study) -> dict[str, Any]:
-    evaluation = study.model_dump(mode="json")["evaluation"]
-    return {name: evaluation[name] for name in ("classifier", "steps", "batch_size", "learning_rate")}
 
 
 def _seed_index(repetition: int | None) -> int:
@@ -139,6 +132,9 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
     job.work.mkdir(parents=True, exist_ok=True)
     study = job.study
     players, counters = job.restore()
+    if counters.step == 0 and fabric.is_global_zero:
+        for leftover in job.work.iterdir():  # of a training with other settings
+            leftover.unlink()
     loop = AdversarialLoop(study.gan, players, job.samples, job.codec, fabric, job.seed)
     started, earlier = time.monotonic(), counters.seconds
     label = f"train {repetition_label(job.repetition)}"
@@ -177,7 +173,7 @@ def _log_line(metrics: Mapping[str, Tensor], counters: Counters, study: Study) -
             f"gan: losses are not finite at step {counters.step}; lower gan.learning_rate or raise gan.penalty"
         )
     kimg = counters.step * study.gan.batch_size / 1000
-    return {"step": counters.step, "kimg": kimg, "seconds": counters.seconds, **line}
+    return {"step": counters.step, "kimg": kimg, **line}
 
 
 @torch.no_grad()

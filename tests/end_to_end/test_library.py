@@ -9,13 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import draw_shapes
+from shapes import draw_shapes
 
 from gansynth.artifacts import publish, read_manifest
 from gansynth.datasets import load_synthetic, write_dataset
+from gansynth.errors import ArtifactError
 from gansynth.evaluation import evaluate, evaluate_arm, evaluate_fidelity
 from gansynth.generation import generate_repetition
 from gansynth.modalities.image.storage import features, image_column
+from gansynth.requests import model_parent, synthetic_request
 from gansynth.runs import Run
 from gansynth.samples import Dataset, Samples
 from gansynth.study import SourceConfig, Study
@@ -70,7 +72,7 @@ def dataset_artifact(run: Run, train: Samples, test: Samples) -> None:
 def contents(directory: Path) -> dict[str, bytes]:
     """Return every file of an artifact but those that hold times."""
     files = [path for path in sorted(directory.rglob("*")) if path.is_file()]
-    return {path.name: path.read_bytes() for path in files if path.name not in {"manifest.json", "metrics.jsonl"}}
+    return {path.name: path.read_bytes() for path in files if path.name != "manifest.json"}
 
 
 def test_test_rows_change_nothing_upstream(tiny_study: Study, tmp_path: Path) -> None:
@@ -112,7 +114,21 @@ def test_the_same_study_gives_the_same_bytes(tiny_study: Study, tmp_path: Path) 
     assert seen[0] == seen[1]
 
 
-def replace_synthetic(run: Run, repetition: int, samples: Samples) -> None:
+def test_work_of_different_settings_never_mixes(tiny_study: Study, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    dataset_artifact(run, draw_shapes(12), draw_shapes(8, seed=1))
+    train_repetition(tiny_study, run, 0)
+    generate_repetition(tiny_study, run, 0)
+    reseeded = tiny_study.model_copy(update={"seed": 7})
+    for stage in (generate_repetition, evaluate_fidelity):
+        with pytest.raises(ArtifactError, match=r"model: was made with other settings.*run `gansynth train` again"):
+            stage(reseeded, run, 0)
+    dataset_artifact(run, draw_shapes(13), draw_shapes(8, seed=1))
+    with pytest.raises(ArtifactError, match="from other data"):
+        evaluate_arm(tiny_study, run, 0, "gan")
+
+
+def replace_synthetic(study: Study, run: Run, repetition: int, samples: Samples) -> None:
     """Put other samples in the place of a repetition's synthetic ones, with certain labels."""
     certain = np.eye(len(samples.class_names), dtype=np.float32)[samples.labels]
     columns = {
@@ -122,7 +138,8 @@ def replace_synthetic(run: Run, repetition: int, samples: Samples) -> None:
     }
     table = pa.table(columns).replace_schema_metadata(features(samples.class_names, {}))
     shutil.rmtree(run.synthetic(repetition), ignore_errors=True)
-    with publish(run.synthetic(repetition), "generate", {}, {}) as draft:
+    request = synthetic_request(study, repetition)
+    with publish(run.synthetic(repetition), "generate", request, model_parent(study, run, repetition)) as draft:
         pq.write_table(table, draft.path / "synthetic-00000-of-00001.parquet")
 
 
@@ -138,7 +155,7 @@ def test_the_verdict_on_worthless_samples_is_not_helps(null: str, tiny_study: St
         train_repetition(study, run, repetition)
         rows = random.integers(0, len(train), 120)
         labels = random.permutation(train.labels[rows]) if null == "shuffled labels" else train.labels[rows]
-        replace_synthetic(run, repetition, Samples(train.values[rows], labels, train.class_names))
+        replace_synthetic(study, run, repetition, Samples(train.values[rows], labels, train.class_names))
     summary = json.loads((evaluate(study, run) / "summary.json").read_text())
     assert summary["verdict"]["against_real"] != "helps"
     assert summary["verdict"]["against_best_without_gan"] != "helps"

@@ -11,6 +11,7 @@ from gansynth.artifacts import publish
 from gansynth.checkpoints import TrainedModel, load_model, save_model
 from gansynth.classifiers import Diet, fit_classifier
 from gansynth.gans import FAMILIES
+from gansynth.requests import dataset_parent, model_request
 from gansynth.runs import Run
 from gansynth.samples import Samples
 from gansynth.seeding import seeded_globally
@@ -59,6 +60,8 @@ def make_run(tmp_path: Path) -> RunMaker:
         run.root.mkdir()
         run.study_file.write_text(study.model_dump_json())
         rows = real_rows(class_names, channels)
+        with publish(run.dataset, "ingest", {}, {}) as draft:
+            (draft.path / "rows.txt").write_text("the stage reads its digest alone")
         family = FAMILIES[study.gan.kind]
         shape = (channels, SIZE, SIZE)
         for repetition in repetitions:
@@ -66,7 +69,9 @@ def make_run(tmp_path: Path) -> RunMaker:
                 generator = family.generator(study.gan, shape, len(class_names))
                 discriminator = family.discriminator(study.gan, shape, len(class_names))
             teacher = fit_classifier(study, Diet(rows), 30, 0, "teacher")
-            with publish(run.model(repetition), "train", {}, {}) as draft:
+            with publish(
+                run.model(repetition), "train", model_request(study, repetition), dataset_parent(run)
+            ) as draft:
                 save_model(draft.path, study, generator, discriminator, teacher, rows)
         return run, study
 

@@ -57,9 +57,8 @@ def test_the_best_by_the_teacher_are_kept_and_the_rest_is_counted(make_run: RunM
     assert (counts["kept"], counts["candidates"], counts["rejected_teacher"]) == (30, 90, 60)
     assert [counts[f"kept_{label}"] for label in range(3)] == [10, 10, 10]
     assert [counts[f"rejected_teacher_{label}"] for label in range(3)] == [20, 20, 20]
-    candidates = Sampler(load_model(run.model(0), study.compute), derive_seed(study.seed, "generation", 0)).draw(
-        1, 0, 30
-    )
+    model, seed = load_model(run.model(0), study.compute), derive_seed(study.seed, "generation", 0)
+    candidates = Sampler(model, seed, study.generation.latent_scale).draw(1, 0, 30)
     best = np.sort(np.argsort(-candidates.agreement, kind="stable")[:10])
     samples = load_synthetic(run.synthetic(0))
     np.testing.assert_array_equal(samples.values[samples.labels == 1], candidates.values[best])
@@ -92,7 +91,8 @@ def test_counts_follow_the_real_training_rows(make_run: RunMaker) -> None:
 def test_near_copies_are_replaced_by_later_candidates(make_run: RunMaker) -> None:
     run, study = make_run(repetitions=(0,), generation={"filters": ["distance"], "amount": 12})
     model = load_model(run.model(0), study.compute)
-    collapsed = Sampler(model, derive_seed(study.seed, "generation", 0)).draw(2, 0, 6)
+    seed = derive_seed(study.seed, "generation", 0)
+    collapsed = Sampler(model, seed, study.generation.latent_scale).draw(2, 0, 6)
     plant_embeddings(run, model.teacher.embed(collapsed.values))
     generate_repetition(study, run, 0)
     counts = read_manifest(run.synthetic(0)).counts

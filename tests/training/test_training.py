@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_shapes
 from safetensors.numpy import load_file
+from shapes import draw_shapes
 
 from gansynth.artifacts import read_manifest
 from gansynth.checkpoints import load_model

@@ -1,0 +1,100 @@
+"""What a study asks of each artifact, and whether what lies in a run folder answers it.
+
+A request is the part of a study that determines an artifact's content; its manifest records it. A stage that uses an
+artifact holds it to the study and to the other artifacts first, so that work of different settings never mixes.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gansynth.artifacts import is_current, read_manifest
+from gansynth.errors import ArtifactError
+from gansynth.runs import Run
+from gansynth.study import GenerationConfig, Study
+
+NO_CONTENT = {"repetitions", "arms", "alpha", "smallest_gain"}
+"""Settings of the evaluation that decide which arms there are and how they are judged, not what an arm is."""
+
+
+def model_request(study: Study, repetition: int | None) -> dict[str, Any]:
+    """Return what determines a model: its rows, its generator's training and its teacher's."""
+    evaluation = study.evaluation.model_dump(mode="json")
+    teacher = {name: evaluation[name] for name in ("classifier", "steps", "batch_size", "learning_rate")}
+    return {
+        **study.part("modality", "scarcity", "split", "gan"),
+        "classifier": teacher,
+        "numerics": _numerics(study),
+        "devices": study.compute.devices,
+        "repetition": repetition,
+    }
+
+
+def samples_request(study: Study, settings: GenerationConfig) -> dict[str, Any]:
+    """Return what determines samples that are drawn with these settings, besides their model and number."""
+    return {
+        "seed": study.seed,
+        "generation": settings.model_dump(mode="json"),
+        "numerics": _numerics(study),
+        "study": study.name,
+        "licence": study.source.licence,
+    }
+
+
+def synthetic_request(study: Study, repetition: int | None) -> dict[str, Any]:
+    """Return what determines the synthetic samples of a repetition, which are always Parquet, or those delivered."""
+    settings = study.generation
+    if repetition is not None:
+        settings = settings.model_copy(update={"format": "parquet"})
+    return samples_request(study, settings) | {"repetition": repetition}
+
+
+def evaluation_request(study: Study, repetition: int) -> dict[str, Any]:
+    """Return what determines an arm or the fidelity of a repetition, besides the arm's name."""
+    settings = study.evaluation.model_dump(mode="json", exclude=NO_CONTENT)
+    parts = study.part("modality", "scarcity", "split")
+    return {**parts, "evaluation": settings, "numerics": _numerics(study), "repetition": repetition}
+
+
+def dataset_parent(run: Run) -> dict[str, str]:
+    """Return the digest of a run's dataset, as a parent.
+
+    Raises:
+        ArtifactError: There is none.
+    """
+    return {"dataset": read_manifest(run.dataset).digest}
+
+
+def model_parent(study: Study, run: Run, repetition: int | None) -> dict[str, str]:
+    """Return the digest of a repetition's model, as a parent.
+
+    Raises:
+        ArtifactError: There is none, or it was made with other settings or from another dataset.
+    """
+    request = model_request(study, repetition)
+    return {"model": _digest(run.model(repetition), request, dataset_parent(run), "train")}
+
+
+def synthetic_parent(study: Study, run: Run, repetition: int) -> dict[str, str]:
+    """Return the digest of a repetition's synthetic samples, as a parent.
+
+    Raises:
+        ArtifactError: There are none, or they or their model were made with other settings or from another dataset.
+    """
+    model = model_parent(study, run, repetition)
+    return {"synthetic": _digest(run.synthetic(repetition), synthetic_request(study, repetition), model, "generate")}
+
+
+def _digest(directory: Path, request: Mapping[str, Any], parents: Mapping[str, str], stage: str) -> str:
+    manifest = read_manifest(directory)
+    if not is_current(directory, dict(request), dict(parents)):
+        raise ArtifactError(
+            f"{directory}: was made with other settings or from other data than the study's;"
+            f" run `gansynth {stage}` again"
+        )
+    return manifest.digest
+
+
+def _numerics(study: Study) -> str:
+    """Return the precision that networks compute in, which changes more than last digits."""
+    return study.compute.precision
