@@ -188,8 +188,8 @@ def _read_curves(path: Path) -> pd.DataFrame:
     """Return the numbers of a file with a JSON object a line; an absent file gives an empty frame."""
     if not path.exists():
         return pd.DataFrame()
-    text = f"[{','.join(path.read_text().split(chr(10))[:-1])}]"
-    return pd.DataFrame(_parse(text, path)).select_dtypes("number")
+    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    return pd.DataFrame(_parse(f"[{','.join(lines)}]", path)).select_dtypes("number")
 
 
 def _read_quarantine(path: Path) -> list[dict[str, str]]:

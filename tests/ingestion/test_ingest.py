@@ -109,6 +109,7 @@ def test_class_names_of_any_kind_come_through(tmp_path: Path) -> None:
         "manifest.json",
         "quarantine.json",
         "samples.parquet",
+        "study.json",
     ]
 
 
