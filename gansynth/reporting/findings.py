@@ -109,8 +109,10 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         raise ArtifactError(f"{run.evaluation}: damaged ({reason}); delete it and evaluate again") from error
     units = [None, *range(study.evaluation.repetitions)]
     curves = {repetition_label(unit): _read_curves(run.model(unit) / CURVES_FILE) for unit in units}
+    # reports are passed on: the folders of the machine that made them are nobody's business
+    source = study.source.model_copy(update={"path": Path(study.source.path).name})
     return Findings(
-        study=study,
+        study=study.model_copy(update={"source": source}),
         run=run,
         summary=summary,
         scores=frames[0],

@@ -58,7 +58,9 @@ def test_the_datasets_library_reads_the_extract(tmp_path: Path, run: Run) -> Non
     np.testing.assert_array_equal(np.asarray(loaded["test"][4]["image"]), pixels[3004, :, :, 0])
 
 
-@pytest.mark.parametrize(("name", "counts"), [("rare", [200, 200, 10, 10, 200, 10, 10, 200, 200, 10]), ("few", [20] * 10)])
+@pytest.mark.parametrize(
+    ("name", "counts"), [("rare", [200, 200, 10, 10, 200, 10, 10, 200, 200, 10]), ("few", [20] * 10)]
+)
 def test_the_studies_draw_what_they_say(run: Run, name: str, counts: list[int]) -> None:
     study = load_study(DATA / "studies" / f"fashion_{name}.toml")
     dataset = load_dataset(run.dataset)

@@ -300,3 +300,13 @@ def test_a_copy_holds_the_three_files_and_spares_others(tmp_path: Path, run_fold
     names = {path.name for path in destination.iterdir()}
     assert names == {"index.html", "report.md", "report.json", "notes.txt"}
     assert (destination / "index.html").read_bytes() == (run.report / "index.html").read_bytes()
+
+
+def test_the_report_does_not_tell_where_the_source_lies(tmp_path: Path, make_run: MakeRun) -> None:
+    study, run = make_run(tmp_path)
+    source = study.source.model_copy(update={"path": "/home/someone/photos"})
+    folder = report(study.model_copy(update={"source": source}), run)
+    for name in ("index.html", "report.md", "report.json"):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert "photos" in text
+        assert "/home/someone" not in text
