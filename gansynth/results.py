@@ -9,6 +9,8 @@ VerdictWord = Literal["helps", "no evidence", "harms", "underpowered"]
 
 SUMMARY_FILE = "summary.json"
 SCORES_FILE = "scores.parquet"
+PREDICTIONS_FILE = "predictions.parquet"
+CHOICE_FILE = "choice.json"
 FIDELITY_FILE = "fidelity.parquet"
 MEMORISATION_FILE = "memorisation.json"
 PAIRS_FILE = "pairs.parquet"

@@ -20,15 +20,13 @@ from gansynth.evaluation.summary import summarise
 from gansynth.modalities import MODALITIES
 from gansynth.progress import Progress
 from gansynth.requests import dataset_parent, evaluation_request, model_parent, synthetic_parent
-from gansynth.results import FIDELITY_FILE, GRID_FILE, MEMORISATION_FILE, PAIRS_FILE
+from gansynth.results import CHOICE_FILE, FIDELITY_FILE, GRID_FILE, MEMORISATION_FILE, PAIRS_FILE, PREDICTIONS_FILE
 from gansynth.runs import Run
 from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, numpy_generator
 from gansynth.splits import draw_split
 from gansynth.study import Study
 
-PREDICTIONS_FILE = "predictions.parquet"
-CHOICE_FILE = "choice.json"
 CLOSEST_PAIRS = 12
 GRID_SAMPLES = 8
 

@@ -14,10 +14,12 @@ from gansynth.datasets import load_dataset
 from gansynth.evaluation.metrics import per_class_recall, score
 from gansynth.evaluation.statistics import compare_arms, decide, recommend
 from gansynth.results import (
+    CHOICE_FILE,
     FIDELITY_FILE,
     GRID_FILE,
     MEMORISATION_FILE,
     PAIRS_FILE,
+    PREDICTIONS_FILE,
     SCORES_FILE,
     SUMMARY_FILE,
     ArmSummary,
@@ -61,7 +63,7 @@ def summarise(study: Study, run: Run) -> Path:
 
 def _scores(run: Run, repetition: int, arm: str, dataset: Dataset) -> pd.DataFrame:
     """Return the tidy scores of one arm in one repetition: arm, repetition, metric, class_name, value."""
-    table = pq.read_table(run.arm(repetition, arm) / "predictions.parquet")
+    table = pq.read_table(run.arm(repetition, arm) / PREDICTIONS_FILE)
     labels = table["label"].to_numpy()
     probabilities = np.stack(table["probabilities"].to_numpy())
     rows = [(metric, "", value) for metric, value in score(labels, probabilities).items()]
@@ -111,7 +113,7 @@ def _arm_summary(
     arm: str, values: npt.NDArray[np.float64], scores: pd.DataFrame, run: Run, repetitions: int
 ) -> ArmSummary:
     own = scores[scores.arm == arm]
-    choices = [json.loads((run.arm(r, arm) / "choice.json").read_text()) for r in range(repetitions)]
+    choices = [json.loads((run.arm(r, arm) / CHOICE_FILE).read_text()) for r in range(repetitions)]
     return ArmSummary(
         mean=float(values.mean()),
         sd=float(values.std(ddof=1)),

@@ -63,7 +63,10 @@ class GanConfig(Settings):
         description="Differentiable augmentations of what the discriminator sees, real and generated.",
     )
     augmentation_probability: float = Field(
-        default=1.0, ge=0, le=1, description="Probability of each geometric augmentation per sample."
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of samples that `affine` reaches; `cutout` and `flip` reach half of it.",
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 from shapes import draw_shapes
 
@@ -125,3 +126,12 @@ def test_two_processes_train_one_generator(tiny_study: Study, make_run: MakeRun)
     model = load_model(train_repetition(study, run, 0), study.compute)
     assert len(model.training_labels) == 36
     assert read_manifest(run.model(0)).counts["steps"] == 40
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_model_trained_on_a_gpu_loads_on_the_processor(tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    study = tiny_study.model_copy(update={"compute": ComputeConfig(accelerator="cuda")})
+    model = load_model(train_repetition(study, run, 0), ComputeConfig(accelerator="cpu"))
+    assert model.device.type == "cpu"

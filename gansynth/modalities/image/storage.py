@@ -36,11 +36,9 @@ def decode_png(data: bytes) -> Pixels:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def image_column(
-    images: Pixels, names: Sequence[str] | None = None, text: Mapping[str, str] | None = None
-) -> pa.StructArray:
+def image_column(images: Pixels, names: Sequence[str] | None = None) -> pa.StructArray:
     """Return images (N, height, width, channels) as an Arrow column of PNG bytes and file names."""
-    encoded = [encode_png(image, text) for image in images]
+    encoded = [encode_png(image) for image in images]
     paths = list(names) if names is not None else [None] * len(encoded)
     return pa.StructArray.from_arrays(
         [pa.array(encoded, pa.binary()), pa.array(paths, pa.string())], names=["bytes", "path"]
