@@ -4,7 +4,6 @@ A request is the part of a study that determines an artifact's content; its mani
 artifact holds it to the study and to the other artifacts first, so that work of different settings never mixes.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def model_request(study: Study, repetition: int | None) -> dict[str, Any]:
     return {
         **study.part("modality", "scarcity", "split", "gan"),
         "classifier": teacher,
-        "numerics": _numerics(study),
+        "precision": study.compute.precision,
         "devices": study.compute.devices,
         "repetition": repetition,
     }
@@ -35,7 +34,7 @@ def samples_request(study: Study, settings: GenerationConfig) -> dict[str, Any]:
     return {
         "seed": study.seed,
         "generation": settings.model_dump(mode="json"),
-        "numerics": _numerics(study),
+        "precision": study.compute.precision,
         "study": study.name,
         "licence": study.source.licence,
     }
@@ -53,7 +52,7 @@ def evaluation_request(study: Study, repetition: int) -> dict[str, Any]:
     """Return what determines an arm or the fidelity of a repetition, besides the arm's name."""
     settings = study.evaluation.model_dump(mode="json", exclude=NO_CONTENT)
     parts = study.part("modality", "scarcity", "split")
-    return {**parts, "evaluation": settings, "numerics": _numerics(study), "repetition": repetition}
+    return {**parts, "evaluation": settings, "precision": study.compute.precision, "repetition": repetition}
 
 
 def dataset_parent(run: Run) -> dict[str, str]:
@@ -75,26 +74,22 @@ def model_parent(study: Study, run: Run, repetition: int | None) -> dict[str, st
     return {"model": _digest(run.model(repetition), request, dataset_parent(run), "train")}
 
 
-def synthetic_parent(study: Study, run: Run, repetition: int) -> dict[str, str]:
-    """Return the digest of a repetition's synthetic samples, as a parent.
+def synthetic_parents(study: Study, run: Run, repetition: int) -> dict[str, str]:
+    """Return the digests of a repetition's synthetic samples and of their model, as parents.
 
     Raises:
         ArtifactError: There are none, or they or their model were made with other settings or from another dataset.
     """
     model = model_parent(study, run, repetition)
-    return {"synthetic": _digest(run.synthetic(repetition), synthetic_request(study, repetition), model, "generate")}
+    request = synthetic_request(study, repetition)
+    return {**model, "synthetic": _digest(run.synthetic(repetition), request, model, "generate")}
 
 
-def _digest(directory: Path, request: Mapping[str, Any], parents: Mapping[str, str], stage: str) -> str:
+def _digest(directory: Path, request: dict[str, Any], parents: dict[str, str], stage: str) -> str:
     manifest = read_manifest(directory)
-    if not is_current(directory, dict(request), dict(parents)):
+    if not is_current(directory, request, parents):
         raise ArtifactError(
             f"{directory}: was made with other settings or from other data than the study's;"
             f" run `gansynth {stage}` again"
         )
     return manifest.digest
-
-
-def _numerics(study: Study) -> str:
-    """Return the precision that networks compute in, which changes more than last digits."""
-    return study.compute.precision

@@ -12,6 +12,10 @@ from filelock import FileLock, Timeout
 
 from gansynth.errors import ArtifactError
 
+# files that one stage leaves in its artifact and another reads
+QUARANTINE_FILE = "quarantine.json"
+METRICS_FILE = "metrics.jsonl"
+
 
 @dataclass(frozen=True)
 class Run:

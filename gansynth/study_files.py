@@ -56,7 +56,8 @@ def read_study(run: Run, overrides: Sequence[str] = ()) -> Study:
         data = json.loads(path.read_text())
     except FileNotFoundError:
         raise ArtifactError(
-            f"{run.root}: not a run folder (it has no {path.name}); make one with `gansynth augment STUDY.toml`"
+            f"{run.root}: not a run folder, for there is no run there ({path.name} is missing);"
+            " make one with `gansynth augment STUDY.toml`"
         ) from None
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{path}: damaged ({error}); run again from the study's TOML file") from None

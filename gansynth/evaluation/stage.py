@@ -19,7 +19,7 @@ from gansynth.evaluation.metrics import score
 from gansynth.evaluation.summary import summarise
 from gansynth.modalities import MODALITIES
 from gansynth.progress import Progress
-from gansynth.requests import dataset_parent, evaluation_request, model_parent, synthetic_parent
+from gansynth.requests import dataset_parent, evaluation_request, synthetic_parents
 from gansynth.results import CHOICE_FILE, FIDELITY_FILE, GRID_FILE, MEMORISATION_FILE, PAIRS_FILE, PREDICTIONS_FILE
 from gansynth.runs import Run
 from gansynth.samples import Samples
@@ -145,7 +145,4 @@ def _grid(study: Study, parts: Mapping[str, Samples], repetition: int) -> list[d
 
 
 def _parents(study: Study, run: Run, repetition: int, *, synthetic: bool) -> dict[str, str]:
-    parents = dataset_parent(run)
-    if synthetic:
-        parents |= model_parent(study, run, repetition) | synthetic_parent(study, run, repetition)
-    return parents
+    return dataset_parent(run) | (synthetic_parents(study, run, repetition) if synthetic else {})

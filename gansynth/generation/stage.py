@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from gansynth.artifacts import MANIFEST, Draft, is_current, publish, read_manifest
 from gansynth.checkpoints import TrainedModel, load_model
@@ -23,6 +22,7 @@ from gansynth.runs import Run, repetition_label
 from gansynth.samples import Indices
 from gansynth.seeding import derive_seed
 from gansynth.study import GenerationConfig, Study
+from gansynth.study_files import read_study
 
 # samples kept from one round of candidates of a class, and the memory that they may take
 BLOCK_SIZE = 1024
@@ -85,7 +85,7 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
         raise StudyError(f"count: {count} is not a number of samples; give 1 or more")
     if format not in WRITERS:
         raise StudyError(f"format: {format!r} is unknown; choose one of {', '.join(WRITERS)}")
-    study = _stored_study(run)
+    study = read_study(run)
     parents = {"model": read_manifest(run.model(None)).digest}
     settings = study.generation.model_copy(update={"format": format})
     request = samples_request(study, settings) | {"seed": seed, "count": count}
@@ -171,18 +171,6 @@ def _origin(study: Study, model: TrainedModel, digest: str, seed: int) -> Origin
 
 def _sampling_seed(seed: int, repetition: int | None) -> int:
     return derive_seed(seed, "generation", -1 if repetition is None else repetition)
-
-
-def _stored_study(run: Run) -> Study:
-    try:
-        return Study.model_validate_json(run.study_file.read_text())
-    except FileNotFoundError:
-        raise ArtifactError(
-            f"{run.root}: no run there, for it holds no {run.study_file.name}; name a run folder"
-        ) from None
-    except (OSError, ValidationError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArtifactError(f"{run.study_file}: cannot be read ({reason}); run the study again") from error
 
 
 def _check_replaceable(destination: Path) -> None:

@@ -17,12 +17,10 @@ from gansynth.ingestion.sources import Record, Source, choose_format, fingerprin
 from gansynth.modalities.image import ImageConfig
 from gansynth.modalities.image.storage import Pixels
 from gansynth.progress import Progress
-from gansynth.runs import Run
+from gansynth.runs import QUARANTINE_FILE, Run
 from gansynth.samples import Dataset, Samples
 from gansynth.study import SourceConfig, Study
 from gansynth.study_files import save_study
-
-QUARANTINE_FILE = "quarantine.json"
 
 
 def ingest(study: Study, run: Run) -> Path:

@@ -12,11 +12,9 @@ from pydantic import ValidationError
 from gansynth.artifacts import MANIFEST, Manifest, read_manifest
 from gansynth.errors import ArtifactError
 from gansynth.results import FIDELITY_FILE, GRID_FILE, PAIRS_FILE, SCORES_FILE, Comparison, Summary, read_summary
-from gansynth.runs import Run, repetition_label
+from gansynth.runs import METRICS_FILE, QUARANTINE_FILE, Run, repetition_label
 from gansynth.study import Study
 
-CURVES_FILE = "metrics.jsonl"
-QUARANTINE_FILE = "quarantine.json"
 REJECTED = re.compile(r"rejected_([a-z]+)")
 
 
@@ -108,7 +106,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{run.evaluation}: damaged ({reason}); delete it and evaluate again") from error
     units = [None, *range(study.evaluation.repetitions)]
-    curves = {repetition_label(unit): _read_curves(run.model(unit) / CURVES_FILE) for unit in units}
+    curves = {repetition_label(unit): _read_curves(run.model(unit) / METRICS_FILE) for unit in units}
     # reports are passed on: the folders of the machine that made them are nobody's business
     source = study.source.model_copy(update={"path": Path(study.source.path).name})
     return Findings(

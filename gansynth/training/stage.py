@@ -25,7 +25,7 @@ from gansynth.modalities import MODALITIES
 from gansynth.modalities.image import Codec
 from gansynth.progress import Progress
 from gansynth.requests import dataset_parent, model_request
-from gansynth.runs import Run, repetition_label
+from gansynth.runs import METRICS_FILE, Run, repetition_label
 from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, torch_generator
 from gansynth.splits import draw_split
@@ -69,16 +69,16 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     work = directory.with_name(".model.resume")
     job = _Job(study, samples, repetition, work, key, run.progress)
     fabric = make_fabric(study.compute, study.compute.devices)
-    shape = MODALITIES[study.modality.kind].Codec.fit(samples.values).shape
-    # a classifier that cannot be built is refused before the long training, not after it
-    MODALITIES[study.modality.kind].build_classifier(study.evaluation.classifier, shape, len(samples.class_names))
+    with torch.device("meta"):  # refuses an impossible classifier before the long training, and draws no weights
+        build = MODALITIES[study.modality.kind].build_classifier
+        build(study.evaluation.classifier, job.codec.shape, len(samples.class_names))
     with publish(directory, "train", request, parents) as draft:
         fabric.launch(partial(_fit_gan, job=job))
         players, counters = job.restore()
         teacher = fit_teacher(study, samples, repetition)
         save_model(draft.path, study, players.average, players.discriminator, teacher, samples)
         lines = [json.dumps(line) + "\n" for line in counters.history]
-        (draft.path / "metrics.jsonl").write_text("".join(lines))
+        (draft.path / METRICS_FILE).write_text("".join(lines))
         (draft.path / "training_row_ids.json").write_text(json.dumps(rows.tolist()))
         for grid in sorted(work.glob("grid-*.png")):
             (draft.path / grid.name).write_bytes(grid.read_bytes())
