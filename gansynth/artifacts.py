@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from gansynth.errors import ArtifactError, GansynthError
+from gansynth.errors import ArtifactError
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -136,20 +136,26 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
+def answers(manifest: Manifest, request: dict[str, Any], parents: dict[str, str]) -> bool:
+    """Tell whether an artifact was made by this request from these parents, by a gansynth that works alike.
+
+    Two versions work alike if they differ in the last place only: 0.4.1 and 0.4.2, but not 0.4 and 0.5.
+    """
+    maker, ours = (
+        version.rsplit(".", 1)[0] for version in (manifest.versions["gansynth"], metadata.version("gansynth"))
+    )
+    return (manifest.request, manifest.parents, maker) == (_plain(request), parents, ours)
+
+
 def is_current(directory: Path, request: dict[str, Any], parents: dict[str, str]) -> bool:
-    """Tell whether `directory` holds a complete artifact made by this request from these parents."""
+    """Tell whether `directory` holds an artifact that answers this request, each file as it was written."""
     if not (directory / MANIFEST).exists():
         return False
     try:
-        manifest = read_manifest(directory)
-    except GansynthError:
+        manifest = verify(directory)
+    except ArtifactError:
         return False
-    if (manifest.request, manifest.parents) != (_plain(request), parents):
-        return False
-    return all(
-        (directory / name).is_file() and (directory / name).stat().st_size == record.size
-        for name, record in manifest.files.items()
-    )
+    return answers(manifest, request, parents)
 
 
 def file_digest(path: Path) -> str:
@@ -158,16 +164,18 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def verify(directory: Path) -> None:
-    """Check every file of an artifact against its manifest.
+def verify(directory: Path) -> Manifest:
+    """Check every file of an artifact against its manifest, and return that.
 
     Raises:
-        ArtifactError: A file is missing or its bytes differ.
+        ArtifactError: There is no artifact, its manifest is damaged, a file is missing or its bytes differ.
     """
-    for name, record in read_manifest(directory).files.items():
+    manifest = read_manifest(directory)
+    for name, record in manifest.files.items():
         path = directory / name
         if not path.is_file() or file_digest(path) != record.sha256:
             raise ArtifactError(f"{path}: missing or changed since it was written; delete {directory} and run again")
+    return manifest
 
 
 def library_versions() -> dict[str, str]:

@@ -1,8 +1,8 @@
 """A trained model to and from a directory: written by training, read by generation and evaluation.
 
 `generator.safetensors` (moving average of the weights), `discriminator.safetensors` and `teacher.safetensors` hold
-weights, `training_rows.safetensors` the teacher's embedding of the training rows and their labels, and `model.json`
-what is needed to rebuild the networks. Nothing is pickled, and nothing that is loaded runs code.
+weights, `training_rows.safetensors` the teacher's embedding of the training rows, their labels and numbers, and
+`model.json` what is needed to rebuild the networks. Nothing is pickled, and nothing that is loaded runs code.
 """
 
 import json
@@ -44,6 +44,7 @@ class TrainedModel:
         teacher: Classifier trained on the same real rows with classical augmentation.
         training_embeddings: (M, features), the teacher's embedding of the real training rows.
         training_labels: (M,).
+        training_rows: (M,), where in the dataset these rows are.
         class_names: True names in label order.
         device: Where the networks are.
     """
@@ -54,20 +55,31 @@ class TrainedModel:
     teacher: Classifier
     training_embeddings: npt.NDArray[np.float32]
     training_labels: Indices
+    training_rows: Indices
     class_names: tuple[str, ...]
     device: torch.device
 
 
 def save_model(
-    directory: Path, study: Study, generator: nn.Module, discriminator: nn.Module, teacher: Classifier, train: Samples
+    directory: Path,
+    study: Study,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    teacher: Classifier,
+    train: Samples,
+    rows: Indices,
 ) -> None:
-    """Write a model to `directory`, which exists; `train` are the rows that it was trained on."""
+    """Write a model to `directory`, which exists; `train` is what it was trained on: these `rows` of the dataset."""
     networks = {"generator": generator, "discriminator": discriminator, "teacher": teacher.network}
     for name, network in networks.items():
         tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
         save_file(tensors, directory / f"{name}.safetensors")
-    rows: dict[str, npt.NDArray[Any]] = {"embeddings": teacher.embed(train.values), "labels": train.labels}
-    save_arrays(rows, directory / TRAINING_ROWS)
+    known: dict[str, npt.NDArray[Any]] = {
+        "embeddings": teacher.embed(train.values),
+        "labels": train.labels,
+        "rows": rows,
+    }
+    save_arrays(known, directory / TRAINING_ROWS)
     description = {
         "gan": study.gan.model_dump(mode="json"),
         "modality": study.modality.model_dump(mode="json"),
@@ -112,6 +124,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         teacher=Classifier(networks["teacher"], codec, device),
         training_embeddings=rows["embeddings"],
         training_labels=rows["labels"],
+        training_rows=rows["rows"],
         class_names=class_names,
         device=device,
     )

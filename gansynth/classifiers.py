@@ -37,9 +37,10 @@ class Diet:
         real: Real training samples.
         balanced: Draw every class equally often (random oversampling); else as often as it occurs.
         augmented: Apply the modality's classical augmentation to every batch.
-        synthetic: Synthetic samples, or None; always drawn class-balanced.
+        synthetic: Synthetic samples, or None; always drawn class-balanced. Needs `balanced`: with it all classes
+            take the same share of a batch, and those without synthetic samples fill theirs with real ones.
         synthetic_targets: (M, classes), the label probabilities of `synthetic`.
-        ratio: Share of each batch that is synthetic.
+        ratio: Synthetic share of each class that has synthetic samples.
     """
 
     real: Samples
@@ -95,7 +96,7 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_learning_rate_share, steps=steps))
     random = torch_generator(seed, "batches", device=fabric.device)
-    batches = _Batches(diet, codec, fabric, settings.batch_size, random)
+    batches = Batches(diet, codec, fabric, settings.batch_size, random)
     trained, optimiser = fabric.setup(network, optimiser)
     trained.train()
     for _ in range(steps):
@@ -119,21 +120,21 @@ def _learning_rate_share(step: int, steps: int) -> float:
     return (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup))) / 2
 
 
-class _Batches:
+class Batches:
     """Draws batches of network inputs and label probabilities from a diet held on the device."""
 
     def __init__(self, diet: Diet, codec: Codec, fabric: Fabric, size: int, random: torch.Generator) -> None:
         n_classes = len(diet.real.class_names)
-        use_synthetic = diet.synthetic is not None and diet.ratio > 0
         self.codec, self.random = codec, random
-        self.n_synthetic = round(size * diet.ratio) if use_synthetic else 0
-        self.n_real = size - self.n_synthetic
-        self.real = _Pool(diet.real, diet.balanced, None, n_classes, fabric.device)
-        self.synthetic = (
-            _Pool(diet.synthetic, True, diet.synthetic_targets, n_classes, fabric.device)
-            if use_synthetic and diet.synthetic is not None
-            else None
-        )
+        self.n_real, self.synthetic = size, None
+        weights = torch.ones(n_classes) if diet.balanced else torch.tensor(diet.real.counts)
+        if diet.synthetic is not None and diet.ratio > 0:
+            there = torch.tensor(diet.synthetic.counts) > 0
+            self.n_real -= round(size * diet.ratio * there.double().mean().item())
+            weights = weights * torch.where(there, 1 - diet.ratio, 1.0)
+            self.synthetic = _Pool(diet.synthetic, there.double(), diet.synthetic_targets, fabric.device)
+        self.n_synthetic = size - self.n_real
+        self.real = _Pool(diet.real, weights, None, fabric.device)
 
     def draw(self) -> tuple[Tensor, Tensor]:
         values, targets = self.real.draw(self.n_real, self.random)
@@ -144,17 +145,15 @@ class _Batches:
 
 
 class _Pool:
-    """Samples on the device, drawn with replacement, by class or by row."""
+    """Samples on the device, drawn with replacement, each class in proportion to its weight, (classes,)."""
 
-    def __init__(
-        self, samples: Samples, balanced: bool, targets: Floats | None, n_classes: int, device: torch.device
-    ) -> None:
+    def __init__(self, samples: Samples, weights: Tensor, targets: Floats | None, device: torch.device) -> None:
         labels = torch.tensor(samples.labels)
-        one_hot = F.one_hot(labels, n_classes).float()
+        one_hot = F.one_hot(labels, len(weights)).float()
         self.values = torch.tensor(samples.values).to(device)
         self.targets = (one_hot if targets is None else torch.tensor(targets)).to(device)
-        weights = 1 / one_hot.sum(0)[labels] if balanced else torch.ones(len(labels))
-        self.cumulative = (weights.double().cumsum(0) / weights.double().sum()).to(device)
+        per_row = (weights.double() / torch.tensor(samples.counts))[labels]
+        self.cumulative = (per_row.cumsum(0) / per_row.sum()).to(device)
 
     def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         uniform = torch.rand(count, generator=random, device=self.values.device, dtype=torch.float64)

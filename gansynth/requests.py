@@ -7,7 +7,7 @@ artifact holds it to the study and to the other artifacts first, so that work of
 from pathlib import Path
 from typing import Any
 
-from gansynth.artifacts import is_current, read_manifest
+from gansynth.artifacts import answers, verify
 from gansynth.errors import ArtifactError
 from gansynth.runs import Run
 from gansynth.study import GenerationConfig, Study
@@ -59,16 +59,16 @@ def dataset_parent(run: Run) -> dict[str, str]:
     """Return the digest of a run's dataset, as a parent.
 
     Raises:
-        ArtifactError: There is none.
+        ArtifactError: There is none, or it is damaged.
     """
-    return {"dataset": read_manifest(run.dataset).digest}
+    return {"dataset": verify(run.dataset).digest}
 
 
 def model_parent(study: Study, run: Run, repetition: int | None) -> dict[str, str]:
     """Return the digest of a repetition's model, as a parent.
 
     Raises:
-        ArtifactError: There is none, or it was made with other settings or from another dataset.
+        ArtifactError: There is none, it is damaged, or it was made with other settings or from another dataset.
     """
     request = model_request(study, repetition)
     return {"model": _digest(run.model(repetition), request, dataset_parent(run), "train")}
@@ -78,7 +78,8 @@ def synthetic_parents(study: Study, run: Run, repetition: int) -> dict[str, str]
     """Return the digests of a repetition's synthetic samples and of their model, as parents.
 
     Raises:
-        ArtifactError: There are none, or they or their model were made with other settings or from another dataset.
+        ArtifactError: There are none, they are damaged, or they or their model were made with other settings or from
+            another dataset.
     """
     model = model_parent(study, run, repetition)
     request = synthetic_request(study, repetition)
@@ -86,10 +87,10 @@ def synthetic_parents(study: Study, run: Run, repetition: int) -> dict[str, str]
 
 
 def _digest(directory: Path, request: dict[str, Any], parents: dict[str, str], stage: str) -> str:
-    manifest = read_manifest(directory)
-    if not is_current(directory, request, parents):
+    manifest = verify(directory)
+    if not answers(manifest, request, parents):
         raise ArtifactError(
-            f"{directory}: was made with other settings or from other data than the study's;"
+            f"{directory}: was made with other settings, from other data or by another version of gansynth;"
             f" run `gansynth {stage}` again"
         )
     return manifest.digest

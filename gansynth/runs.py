@@ -1,6 +1,5 @@
 """The run folder: where each artifact of a study lies, and who may write there."""
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -52,6 +51,11 @@ class Run:
         """The folder of the small files that tell how far running work is."""
         return self.root / ".progress"
 
+    @property
+    def exports(self) -> Path:
+        """The same for batches on demand, which may be generated while a run is at work."""
+        return self.root / ".exports"
+
     def model(self, repetition: int | None) -> Path:
         """A trained generator."""
         return self._unit(repetition) / "model"
@@ -75,15 +79,18 @@ class Run:
     def lock(self) -> Iterator[None]:
         """Hold the folder as its only writer; the operating system frees it if the process dies.
 
+        A process may take it again while it holds it, as a stage does within the flow of all stages.
+
         Raises:
             ArtifactError: Another process holds it, or the folder cannot be made.
         """
-        owner = self.root / ".owner.json"
+        owner = self.root / ".owner"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.root / ".lock", timeout=0)
+            # one lock object per folder and process, which counts how often it is held
+            lock = FileLock((self.root / ".lock").resolve(), timeout=0, is_singleton=True, thread_local=False)
             lock.acquire()
-            owner.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         except Timeout:
             holder = owner.read_text() if owner.exists() else "an unknown process"
             raise ArtifactError(
@@ -95,7 +102,8 @@ class Run:
         try:
             yield
         finally:
-            owner.unlink(missing_ok=True)
+            if lock.lock_counter == 1:
+                owner.unlink(missing_ok=True)
             lock.release()
 
 

@@ -64,14 +64,16 @@ def inner_folds(labels: Indices, groups: Indices, folds: int, random: np.random.
 
     Returns the fold of every row, 0 to folds - 1.
     """
-    fold = np.zeros(len(labels), dtype=np.int64)
-    for label in np.unique(labels):
-        members = np.unique(groups[labels == label])
-        order = random.permutation(len(members))
-        by_group = dict(zip(members[order], np.arange(len(members)) % folds, strict=True))
-        fold[labels == label] = [by_group[group] for group in groups[labels == label]]
-    first = {group: fold[groups == group][0] for group in np.unique(groups)}
-    return np.array([first[group] for group in groups], dtype=np.int64)
+    members, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
+    fold = np.zeros(len(members), dtype=np.int64)
+    label_of = labels[first]  # a group that has several labels counts among those of its first row
+    dealt = 0
+    for label in np.unique(label_of):
+        own = random.permutation(np.flatnonzero(label_of == label))
+        # dealing goes on where the last class stopped: what is left over does not all fall to the first folds
+        fold[own] = (dealt + np.arange(len(own))) % folds
+        dealt += len(own)
+    return fold[group_of]
 
 
 def _uses_provided_test(dataset: Dataset, study: Study) -> bool:

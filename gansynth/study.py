@@ -201,6 +201,14 @@ class Study(Settings):
     )
     compute: ComputeConfig = Field(default_factory=ComputeConfig, description="Where the work runs.")
 
+    @model_validator(mode="after")
+    def _check_flip(self) -> "Study":
+        if "flip" in self.gan.augmentation and not self.modality.flip:
+            raise ValueError(
+                "gan.augmentation may include 'flip' only if modality.flip says that mirror images are valid"
+            )
+        return self
+
     def part(self, *names: str) -> dict[str, Any]:
         """Return the named sections and the seed as plain JSON data: the request of an artifact."""
         dumped = self.model_dump(mode="json")

@@ -9,7 +9,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from gansynth.reporting.formats import gain, interval, metric_name, metric_value
+from gansynth.reporting.formats import SPACE, gain, interval, metric_name, metric_value, typeset
 from gansynth.results import GRID_FILE, Summary, read_summary
 from gansynth.runs import Run
 
@@ -54,7 +54,7 @@ def print_findings(run: Run) -> None:
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(summary.verdict.sentence, markup=False)
+    console.print(typeset(summary.verdict.sentence).replace(SPACE, " "), markup=False)
     console.print()
     console.print(table)
     console.print()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from gansynth.runs import Run
 from gansynth.study import Study
 from pipelines.evaluate import evaluate
 from pipelines.generate import generate
@@ -21,8 +22,9 @@ def augment(study: Study, run_dir: Path, reports_dir: Path = Path("reports")) ->
         run_dir: The run folder; it is made if it is not there.
         reports_dir: Where a copy of the report goes, in a folder named after the study.
     """
-    ingest(study, run_dir)
-    train(study, run_dir)
-    generate(study, run_dir)
-    evaluate(study, run_dir)
-    return report(study, run_dir, reports_dir)
+    with Run(run_dir).lock():
+        ingest(study, run_dir)
+        train(study, run_dir)
+        generate(study, run_dir)
+        evaluate(study, run_dir)
+        return report(study, run_dir, reports_dir)

@@ -183,7 +183,7 @@ def generate(
         _, run = _resolve(study, set_, run_dir)
         from pipelines.display import progress_shown
 
-        with progress_shown((), run.progress):
+        with progress_shown((), run.exports):
             destination = export(run, out, count=count, format=format or "parquet", seed=seed or 0)
         typer.echo(f"{count:,} samples: {destination}")
 

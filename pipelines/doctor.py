@@ -13,6 +13,8 @@ from packaging.version import Version
 from rich.console import Console
 from rich.table import Table
 
+from gansynth.devices import make_fabric
+from gansynth.errors import StudyError
 from gansynth.study import ComputeConfig
 from gansynth.study_files import load_study
 from pipelines.workers import worker_count
@@ -89,6 +91,10 @@ def _traps(compute: ComputeConfig) -> list[str]:
         )
     if _disk_gib() < LEAST_DISK:
         traps.append(f"{_disk_gib():.1f} GiB of disk are free here; a run may need more")
+    try:
+        make_fabric(compute, compute.devices)
+    except StudyError as error:
+        traps.append(str(error))
     if shutil.which("nvidia-smi") and not torch.cuda.is_available():
         traps.append("there is an NVIDIA driver, but this torch cannot use it; install a CUDA build of torch")
     writable = next(folder for folder in [_prefect_home(), *_prefect_home().parents] if folder.exists())

@@ -62,6 +62,21 @@ def test_changes_on_disk_are_noticed(tmp_path: Path) -> None:
     assert not is_current(tmp_path / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "abc"})
 
 
+def test_a_changed_byte_or_another_series_of_gansynth_asks_for_the_work_again(tmp_path: Path) -> None:
+    answer = {"seed": 1, "size": (1, 2)}, {"dataset": "abc"}
+    make(tmp_path / "a")
+    (tmp_path / "a" / "sub" / "data.txt").write_text("hellO")
+    assert not is_current(tmp_path / "a", *answer)
+    make(tmp_path / "a")
+    manifest = tmp_path / "a" / "manifest.json"
+    version = read_manifest(tmp_path / "a").versions["gansynth"]
+    for other, current in ((f"{version.rsplit('.', 1)[0]}.99", True), ("77.0.0", False)):
+        manifest.write_text(manifest.read_text().replace(f'"gansynth":"{version}"', f'"gansynth":"{other}"'))
+        manifest.write_text(manifest.read_text().replace(f'"gansynth": "{version}"', f'"gansynth": "{other}"'))
+        assert is_current(tmp_path / "a", *answer) == current
+        version = other
+
+
 def test_missing_damaged_and_foreign_manifests_are_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="nothing there yet"):
         read_manifest(tmp_path / "a")
@@ -85,12 +100,18 @@ def test_a_run_folder_has_one_writer_and_a_dead_one_is_forgotten(tmp_path: Path)
     child = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path,))
     child.start()
     deadline = time.monotonic() + 60
-    while not (tmp_path / ".owner.json").exists() and time.monotonic() < deadline:
+    while not (tmp_path / ".owner").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    with pytest.raises(ArtifactError, match=f'another run is writing here.*"pid": {child.pid}'), Run(tmp_path).lock():
+    with (
+        pytest.raises(ArtifactError, match=rf"another run is writing here \(process {child.pid} on "),
+        Run(tmp_path).lock(),
+    ):
         pass
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     child.join()
     with Run(tmp_path).lock():
-        pass
+        with Run(tmp_path).lock():
+            pass
+        assert (tmp_path / ".owner").exists()  # the inner one has not let the folder go
+    assert not (tmp_path / ".owner").exists()

@@ -108,6 +108,14 @@ def test_inner_folds_are_stratified_and_keep_groups_together() -> None:
         assert counts.sum() == size
 
 
+def test_what_is_left_over_is_spread_over_the_inner_folds() -> None:
+    labels = np.repeat(np.arange(6), 3)
+    fold = inner_folds(labels, np.arange(18), 2, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.bincount(fold), [9, 9])
+    for label in range(6):
+        assert set(fold[labels == label]) == {0, 1}
+
+
 def test_samples_concatenate_and_take() -> None:
     samples = draw_shapes(2)
     both = Samples.concatenate([samples, samples])

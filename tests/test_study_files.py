@@ -104,6 +104,10 @@ def test_section_that_is_no_section(tmp_path: Path) -> None:
 def test_rules_across_settings(tmp_path: Path) -> None:
     message = refusal(write(tmp_path, MINIMAL + '[evaluation]\narms = ["gan"]\n'))
     assert message.startswith("study.toml: evaluation: arms must include 'real'")
+    flipping = '[gan]\naugmentation = ["flip"]\n'
+    message = refusal(write(tmp_path, MINIMAL + flipping))
+    assert message.startswith("study.toml: gan.augmentation may include 'flip' only if modality.flip")
+    load_study(write(tmp_path, MINIMAL + flipping + "[modality]\nflip = true\n"))
 
 
 def test_misspelling_is_told_rather_than_what_it_leaves_missing(tmp_path: Path) -> None:

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gansynth.artifacts import is_current, publish
-from gansynth.checkpoints import load_model
+from gansynth.checkpoints import TrainedModel, load_model
 from gansynth.classifiers import Classifier, Diet, fit_classifier
 from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
+from gansynth.errors import EvaluationError
 from gansynth.evaluation.arms import ARMS, build_diet, choose_ratio, fit_arm, prepare_synthetic
 from gansynth.evaluation.fidelity import Embedded, fidelity_table
 from gansynth.evaluation.memorisation import closest_pairs, memorisation
@@ -22,7 +24,7 @@ from gansynth.progress import Progress
 from gansynth.requests import dataset_parent, evaluation_request, synthetic_parents
 from gansynth.results import CHOICE_FILE, FIDELITY_FILE, GRID_FILE, MEMORISATION_FILE, PAIRS_FILE, PREDICTIONS_FILE
 from gansynth.runs import Run
-from gansynth.samples import Samples
+from gansynth.samples import Samples, Split
 from gansynth.seeding import derive_seed, numpy_generator
 from gansynth.splits import draw_split
 from gansynth.study import Study
@@ -58,6 +60,7 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
         validation: dict[float, float] = {}
         if spec.synthetic:
             model = load_model(run.model(repetition), study.compute)
+            check_rows(model, split)
             shards = run.synthetic(repetition)
             synthetic = prepare_synthetic(
                 load_synthetic(shards), load_teacher_probabilities(shards), model, study, repetition, spec
@@ -87,6 +90,7 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
     dataset = load_dataset(run.dataset)
     split = draw_split(dataset, study, repetition)
     model = load_model(run.model(repetition), study.compute)
+    check_rows(model, split)
     parts = {
         "training": dataset.samples.take(split.train),
         "held_out": dataset.samples.take(split.test),
@@ -116,6 +120,21 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
         pq.write_table(pa.Table.from_pylist(_grid(study, parts, repetition)), draft.path / GRID_FILE)
         draft.counts.update(held_out=len(split.test), synthetic=len(parts["synthetic"]))
     return directory
+
+
+def check_rows(model: TrainedModel, split: Split) -> None:
+    """Make sure that a model has learnt from the training rows of a split, all of them and no other.
+
+    The split follows from the seed, so this can only fail if another version of a library draws it differently.
+
+    Raises:
+        EvaluationError: It has not: test rows could have been learnt from.
+    """
+    if not np.array_equal(model.training_rows, split.train):
+        raise EvaluationError(
+            "evaluation: the generator was trained on other rows than this split's training rows, and may know its test"
+            " rows; run the study again in a new --run-dir"
+        )
 
 
 def _learnability(

@@ -111,7 +111,10 @@ def compare_arms(values: Values, n_train: int, n_test: int, alpha: float, smalle
         Comparison(
             arm=arm,
             against=against,
-            **test._asdict(),
+            gain=test.gain,
+            ci_low=max(test.ci_low, -1),  # no metric leaves 0 to 1, so no gain leaves -1 to 1
+            ci_high=min(test.ci_high, 1),
+            p_value=test.p_value,
             p_holm=p_holm[arm, against],
             verdict=_word(test, p_holm[arm, against], alpha, smallest_gain),
         )

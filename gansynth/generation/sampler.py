@@ -77,7 +77,7 @@ class Candidates:
 class Sampler:
     """Draws candidates of a trained model under a seed, from latents of a standard deviation of `latent_scale`."""
 
-    def __init__(self, model: TrainedModel, seed: int, latent_scale: float = 1.0) -> None:
+    def __init__(self, model: TrainedModel, seed: int, latent_scale: float) -> None:
         self.model, self.seed, self.latent_scale = model, seed, np.float32(latent_scale)
         _, height, width = model.codec.shape
         self.pass_size = min(max(PASS_PIXELS // (height * width), 1), PASS_SIZE)

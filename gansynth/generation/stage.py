@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,7 +64,8 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         publish(directory, "generate", request, parents) as draft,
         Progress(run.progress / f"{label.replace(' ', '-')}.json", label, int(plan.sum())) as progress,
     ):
-        sampler = Sampler(model, _sampling_seed(study.seed, repetition), settings.latent_scale)
+        seed = derive_seed(study.seed, "generation", -1 if repetition is None else repetition)
+        sampler = Sampler(model, seed, settings.latent_scale)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         if repetition is None:
             write_card(draft.path, origin, settings, draft.counts)
@@ -97,10 +99,11 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
     origin = _origin(study, model, parents["model"], seed)
     with (
         publish(destination, "export", request, parents) as draft,
-        Progress(run.progress / "export.json", f"export to {destination.name}", count) as progress,
+        Progress(run.exports / f"{os.getpid()}.json", f"export to {destination.name}", count) as progress,
     ):
         plan = split_evenly(count, len(model.class_names))
-        sampler = Sampler(model, _sampling_seed(seed, None), settings.latent_scale)
+        # a purpose of its own: the samples of a batch are none of those delivered with the run
+        sampler = Sampler(model, derive_seed(seed, "export"), settings.latent_scale)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         write_card(draft.path, origin, settings, draft.counts)
     return destination
@@ -167,10 +170,6 @@ def kept_blocks(
 
 def _origin(study: Study, model: TrainedModel, digest: str, seed: int) -> Origin:
     return Origin(study.name, seed, study.source.licence, digest, model.class_names)
-
-
-def _sampling_seed(seed: int, repetition: int | None) -> int:
-    return derive_seed(seed, "generation", -1 if repetition is None else repetition)
 
 
 def _check_replaceable(destination: Path) -> None:

@@ -69,17 +69,15 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     work = directory.with_name(".model.resume")
     job = _Job(study, samples, repetition, work, key, run.progress)
     fabric = make_fabric(study.compute, study.compute.devices)
-    with torch.device("meta"):  # refuses an impossible classifier before the long training, and draws no weights
-        build = MODALITIES[study.modality.kind].build_classifier
-        build(study.evaluation.classifier, job.codec.shape, len(samples.class_names))
+    modality = MODALITIES[study.modality.kind]
+    modality.check_classifier(study.evaluation.classifier, job.codec.shape, len(samples.class_names))
     with publish(directory, "train", request, parents) as draft:
         fabric.launch(partial(_fit_gan, job=job))
         players, counters = job.restore()
         teacher = fit_teacher(study, samples, repetition)
-        save_model(draft.path, study, players.average, players.discriminator, teacher, samples)
+        save_model(draft.path, study, players.average, players.discriminator, teacher, samples, rows)
         lines = [json.dumps(line) + "\n" for line in counters.history]
         (draft.path / METRICS_FILE).write_text("".join(lines))
-        (draft.path / "training_row_ids.json").write_text(json.dumps(rows.tolist()))
         for grid in sorted(work.glob("grid-*.png")):
             (draft.path / grid.name).write_bytes(grid.read_bytes())
         draft.counts.update(rows=len(samples), steps=counters.step)

@@ -72,7 +72,7 @@ def make_run(tmp_path: Path) -> RunMaker:
             with publish(
                 run.model(repetition), "train", model_request(study, repetition), dataset_parent(run)
             ) as draft:
-                save_model(draft.path, study, generator, discriminator, teacher, rows)
+                save_model(draft.path, study, generator, discriminator, teacher, rows, np.arange(len(rows)))
         return run, study
 
     return make

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from gansynth.artifacts import read_manifest
-from gansynth.checkpoints import load_model
+from gansynth.artifacts import MANIFEST, publish, read_manifest
+from gansynth.checkpoints import TRAINING_ROWS, load_model
 from gansynth.datasets import load_synthetic, load_teacher_probabilities
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation import export, generate, generate_repetition
@@ -105,19 +106,24 @@ def test_near_copies_are_replaced_by_later_candidates(make_run: RunMaker) -> Non
 
 def plant_embeddings(run: Run, embeddings: np.ndarray) -> None:
     """Give the first training rows of class 2 these places in the teacher's embedding."""
-    path = run.model(0) / "training_rows.safetensors"
-    rows = load_file(path)
+    rows = load_file(run.model(0) / TRAINING_ROWS)
     rows["embeddings"][np.flatnonzero(rows["labels"] == 2)[: len(embeddings)]] = embeddings
-    save_file(rows, path)
+    manifest = read_manifest(run.model(0))
+    with publish(run.model(0), "train", manifest.request, manifest.parents) as draft:
+        shutil.copytree(run.model(0), draft.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
+        save_file(rows, draft.path / TRAINING_ROWS)
 
 
 def test_export_draws_evenly_from_the_delivered_model(make_run: RunMaker, tmp_path: Path) -> None:
-    run, study = make_run(generation={"shard_size": 4})
+    run, study = make_run(generation={"shard_size": 4, "filters": []})
     out = export(run, tmp_path / "more" / "batch", count=11, format="parquet", seed=study.seed)
     assert sorted(path.name for path in out.glob("*.parquet")) == [
         f"synthetic-{shard:05d}-of-00003.parquet" for shard in range(3)
     ]
-    assert load_synthetic(out).counts.tolist() == [4, 4, 3]
+    batch = load_synthetic(out)
+    assert batch.counts.tolist() == [4, 4, 3]
+    delivered = load_synthetic(generate_repetition(study, run, None)).values
+    assert not any((image == other).all() for image in batch.values for other in delivered)
     footer = pq.read_schema(out / "synthetic-00002-of-00003.parquet").metadata
     assert footer[b"digital_source_type"].decode() == DIGITAL_SOURCE_TYPE
     assert footer[b"model_digest"].decode() == read_manifest(run.model(None)).digest

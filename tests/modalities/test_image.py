@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gansynth.errors import StudyError
-from gansynth.modalities.image import Codec, ImageConfig, augment, build_classifier, mix
+from gansynth.modalities.image import Codec, ImageConfig, augment, build_classifier, check_classifier, mix
 from gansynth.modalities.image.classical import POLICIES
 from gansynth.modalities.image.storage import class_names_of, decode_png, encode_png, features, image_column, images_of
 
@@ -77,6 +77,13 @@ def test_classifiers_give_logits_and_features(name: str) -> None:
     features = network.embed(images)
     assert features.shape[0] == 2
     assert features.shape[1] > 4
+
+
+def test_a_classifier_that_needs_larger_images_is_refused_before_training() -> None:
+    with pytest.raises(StudyError, match=r"inception_v3 cannot take images of 32 pixels .*modality\.size"):
+        check_classifier("inception_v3", (3, 32, 32), 4)
+    for name in ("small_resnet", "resnet18"):
+        check_classifier(name, (1, 32, 32), 4)
 
 
 def test_an_unknown_classifier_is_named() -> None:

@@ -3,7 +3,16 @@
 from gansynth.modalities.image.classical import augment, mix
 from gansynth.modalities.image.codec import ImageCodec as Codec
 from gansynth.modalities.image.config import ImageConfig
-from gansynth.modalities.image.networks import EmbeddingNetwork, build_classifier
+from gansynth.modalities.image.networks import EmbeddingNetwork, build_classifier, check_classifier
 from gansynth.modalities.image.storage import encode_png
 
-__all__ = ["Codec", "EmbeddingNetwork", "ImageConfig", "augment", "build_classifier", "encode_png", "mix"]
+__all__ = [
+    "Codec",
+    "EmbeddingNetwork",
+    "ImageConfig",
+    "augment",
+    "build_classifier",
+    "check_classifier",
+    "encode_png",
+    "mix",
+]

@@ -96,3 +96,21 @@ def build_classifier(name: str, shape: Shape, n_classes: int) -> EmbeddingNetwor
             " e.g. resnet18"
         )
     return TorchvisionClassifier(name, shape, n_classes)
+
+
+def check_classifier(name: str, shape: Shape, n_classes: int) -> None:
+    """Find out whether a classifier can be trained on images of this shape, without computing anything.
+
+    Raises:
+        StudyError: There is no classifier of this name, or it needs larger images.
+    """
+    with torch.device("meta"):  # shapes without contents: no weights are drawn
+        network = build_classifier(name, shape, n_classes)
+        try:
+            network(torch.empty(2, *shape))
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise StudyError(
+                f"evaluation.classifier: {name} cannot take images of {shape[1]} pixels ({reason}); raise modality.size"
+                " or use small_resnet"
+            ) from None
