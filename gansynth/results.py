@@ -41,7 +41,7 @@ class Comparison(BaseModel):
     gain: float = Field(description="Mean difference over repetitions.")
     ci_low: float
     ci_high: float
-    p_value: float = Field(description="Two-sided, Nadeau-Bengio corrected t-test.")
+    p_value: float = Field(description="Two-sided, corrected t-test.")
     p_holm: float = Field(description="After Holm's correction among the arms compared with the same one.")
     verdict: VerdictWord
 
@@ -114,6 +114,7 @@ class Summary(BaseModel):
     train_rows: dict[str, int] = Field(description="Training rows per class in a repetition.")
     test_rows: dict[str, int] = Field(description="Test rows per class in a repetition.")
     repetitions: int
+    correlation: float = Field(description="The correlation of two repetitions' differences that the test allows for.")
     warnings: list[str]
 
 

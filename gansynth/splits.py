@@ -1,5 +1,8 @@
 """Each repetition's training and test rows: fresh draws under the study's scarcity, duplicates kept together."""
 
+from collections.abc import Sequence
+from itertools import combinations
+
 import numpy as np
 import numpy.typing as npt
 
@@ -74,6 +77,25 @@ def inner_folds(labels: Indices, groups: Indices, folds: int, random: np.random.
         fold[own] = (dealt + np.arange(len(own))) % folds
         dealt += len(own)
     return fold[group_of]
+
+
+def shared_rows(dataset: Dataset, splits: Sequence[Split]) -> float:
+    """Return the share of rows that two repetitions have in common, 0 to 1, on average over all pairs of them.
+
+    Of a pair, it is the largest share in any class, in the training rows or in the test rows. Duplicates count as the
+    same row.
+    """
+    labels = dataset.samples.labels
+    shares = []
+    for one, other in combinations(splits, 2):
+        parts = ((one.train, other.train), (one.test, other.test))
+        shares.append(max(_share_within_classes(labels, dataset.groups, rows, others) for rows, others in parts))
+    return float(np.mean(shares))
+
+
+def _share_within_classes(labels: Indices, groups: Indices, rows: Indices, others: Indices) -> float:
+    shared = np.isin(groups[rows], groups[others])
+    return max(float(shared[labels[rows] == label].mean()) for label in np.unique(labels[rows]))
 
 
 def _uses_provided_test(dataset: Dataset, study: Study) -> bool:

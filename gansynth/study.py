@@ -65,7 +65,7 @@ class SplitConfig(Settings):
         default=None,
         ge=1,
         description="At most this many test rows of each class per repetition, drawn afresh;"
-        " unset takes all. Large test parts make the corrected test stricter.",
+        " unset takes all. The more of its rows two repetitions share, the stricter the corrected test.",
     )
 
 

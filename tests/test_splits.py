@@ -3,8 +3,8 @@ import pytest
 from shapes import draw_shapes
 
 from gansynth.errors import EvaluationError, StudyError
-from gansynth.samples import Dataset, Samples
-from gansynth.splits import class_caps, draw_split, inner_folds
+from gansynth.samples import Dataset, Samples, Split
+from gansynth.splits import class_caps, draw_split, inner_folds, shared_rows
 from gansynth.study import ScarcityConfig, SplitConfig, Study
 
 
@@ -106,6 +106,20 @@ def test_inner_folds_are_stratified_and_keep_groups_together() -> None:
         counts = np.bincount(fold[labels == label], minlength=2)
         assert abs(counts[0] - counts[1]) <= 2
         assert counts.sum() == size
+
+
+def test_shared_rows_are_those_of_the_class_that_shares_most() -> None:
+    data = dataset(10)
+    first = Split(train=np.array([0, 1, 10, 11, 20, 21]), test=np.array([5, 15, 25]))
+    second = Split(train=np.array([0, 2, 12, 13, 22, 23]), test=np.array([6, 16, 26]))
+    third = Split(train=np.array([3, 4, 14, 17, 24, 27]), test=np.array([7, 17, 25]))
+    assert shared_rows(data, [first, second]) == 0.5  # one of two training rows of the first class
+    assert shared_rows(data, [first, third]) == 1  # the only test row of the last class
+    assert shared_rows(data, [first, second, third]) == pytest.approx((0.5 + 1 + 0) / 3)
+    twins = np.arange(30)
+    twins[[0, 3]] = 0, 0
+    assert shared_rows(dataset(10, groups=twins), [first, third]) == 1
+    assert shared_rows(dataset(10, groups=twins), [second, third]) == 0.5
 
 
 def test_what_is_left_over_is_spread_over_the_inner_folds() -> None:

@@ -29,12 +29,24 @@ class CorrectedTest(NamedTuple):
     p_value: float
 
 
-def corrected_t_test(differences: Floats, n_train: int, n_test: int, alpha: float) -> CorrectedTest:
-    """Test paired differences over overlapping splits: t = mean / sqrt((1/J + n_test/n_train) * variance).
+def bound_correlation(shared: float, n_train: int, n_test: int) -> float:
+    """Return how far the differences of two repetitions may be correlated: at most n_test / (n_train + n_test).
 
-    Repetitions share rows, so their differences are not independent and the usual paired t-test finds far too much.
-    The additional n_test/n_train makes up for it; J - 1 degrees of freedom; Nadeau and Bengio, "Inference for the
-    Generalization Error", Machine Learning 52 (2003).
+    That is the value that Nadeau and Bengio assume ("Inference for the Generalization Error", Machine Learning 52,
+    2003), for splits that divide all rows between training and test. Repetitions that draw a few rows from many share
+    far fewer: a statistic of two independent samples is correlated, between two draws that share a part of the rows of
+    each, by no more than the larger part (each term of its Hoeffding decomposition is shared by that much or less). So
+    where `shared`, in 0 to 1, is lower, it is the bound.
+    """
+    return min(shared, n_test / (n_train + n_test))
+
+
+def corrected_t_test(differences: Floats, correlation: float, n_test: int, alpha: float) -> CorrectedTest:
+    """Test paired differences over overlapping splits: t = mean / sqrt((1/J + rho / (1 - rho)) * variance).
+
+    Repetitions share rows, so their differences are correlated and the usual paired t-test finds far too much. The
+    additional rho / (1 - rho) makes up for it; with the correlation rho of Nadeau and Bengio it is n_test / n_train.
+    J - 1 degrees of freedom.
 
     Differences that are all 0 give p = 1 and the interval [0, 0]. Otherwise the standard deviation is taken to be at
     least that of rounding to one test row, 1 / (n_test * sqrt(12)), so that equal gains in a few repetitions on a
@@ -42,7 +54,7 @@ def corrected_t_test(differences: Floats, n_train: int, n_test: int, alpha: floa
 
     Args:
         differences: float of shape (J,), one per repetition.
-        n_train: Training rows of a repetition.
+        correlation: Correlation of two repetitions' differences, 0 to below 1, from `bound_correlation`.
         n_test: Test rows of a repetition.
         alpha: Level in 0 to 1; the interval covers 1 - alpha.
 
@@ -56,7 +68,7 @@ def corrected_t_test(differences: Floats, n_train: int, n_test: int, alpha: floa
         return CorrectedTest(gain=0.0, ci_low=0.0, ci_high=0.0, p_value=1.0)
     gain = float(differences.mean())
     deviation = max(float(differences.std(ddof=1)), 1 / (n_test * np.sqrt(12)))
-    error = deviation * np.sqrt(1 / repetitions + n_test / n_train)
+    error = deviation * np.sqrt(1 / repetitions + correlation / (1 - correlation))
     half = float(error * stats.t.ppf(1 - alpha / 2, repetitions - 1))
     p_value = float(2 * stats.t.sf(abs(gain) / error, repetitions - 1))
     return CorrectedTest(gain, gain - half, gain + half, p_value)
@@ -72,7 +84,9 @@ def holm(p_values: npt.ArrayLike) -> Floats:
     return adjusted
 
 
-def compare_arms(values: Values, n_train: int, n_test: int, alpha: float, smallest_gain: float) -> list[Comparison]:
+def compare_arms(
+    values: Values, correlation: float, n_test: int, alpha: float, smallest_gain: float
+) -> list[Comparison]:
     """Compare every arm with `real`, and every arm with a GAN with what it has to beat as well.
 
     An arm with a GAN is also compared with its controls, which are `oversampled` (mere resampling) and the same arm
@@ -87,7 +101,7 @@ def compare_arms(values: Values, n_train: int, n_test: int, alpha: float, smalle
 
     Args:
         values: The metric per arm and repetition, higher is better.
-        n_train: Training rows of a repetition.
+        correlation: Correlation of two repetitions' differences, from `bound_correlation`.
         n_test: Test rows of a repetition.
         alpha: Level of the tests.
         smallest_gain: Smallest gain of the metric worth having.
@@ -98,7 +112,7 @@ def compare_arms(values: Values, n_train: int, n_test: int, alpha: float, smalle
     if REAL not in values:
         raise EvaluationError(f"evaluation.arms: no arm {REAL!r} to compare with; add it")
     tests = {
-        (arm, against): corrected_t_test(values[arm] - values[against], n_train, n_test, alpha)
+        (arm, against): corrected_t_test(values[arm] - values[against], correlation, n_test, alpha)
         for arm, against in _pairs(values)
     }
     families: dict[tuple[str, bool, bool], list[tuple[str, str]]] = defaultdict(list)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from gansynth.artifacts import is_current, publish, read_manifest
 from gansynth.datasets import load_dataset
 from gansynth.evaluation.metrics import per_class_recall, score
-from gansynth.evaluation.statistics import compare_arms, decide, recommend
+from gansynth.evaluation.statistics import bound_correlation, compare_arms, decide, recommend
 from gansynth.results import (
     CHOICE_FILE,
     FIDELITY_FILE,
@@ -28,8 +28,8 @@ from gansynth.results import (
     Summary,
 )
 from gansynth.runs import Run
-from gansynth.samples import Dataset
-from gansynth.splits import draw_split
+from gansynth.samples import Dataset, Split
+from gansynth.splits import draw_split, shared_rows
 from gansynth.study import Study
 
 EMBEDDING = "penultimate features of the teacher, a classifier trained on the real training rows"
@@ -82,9 +82,11 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
     for arm in settings.arms:
         own = of_metric[of_metric.arm == arm].sort_values("repetition")
         values[arm] = own.value.to_numpy(np.float64)
-    counts = _rows_per_class(study, dataset)
+    splits = [draw_split(dataset, study, repetition) for repetition in range(settings.repetitions)]
+    counts = _rows_per_class(dataset, splits[0])
     n_train, n_test = sum(counts["train"].values()), sum(counts["test"].values())
-    comparisons = compare_arms(values, n_train, n_test, settings.alpha, settings.smallest_gain)
+    correlation = bound_correlation(shared_rows(dataset, splits), n_train, n_test)
+    comparisons = compare_arms(values, correlation, n_test, settings.alpha, settings.smallest_gain)
     return Summary(
         metric=settings.metric,
         verdict=decide(comparisons, values, settings.metric, settings.alpha),
@@ -96,12 +98,12 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
         train_rows=counts["train"],
         test_rows=counts["test"],
         repetitions=settings.repetitions,
+        correlation=correlation,
         warnings=list(_warnings(counts)),
     )
 
 
-def _rows_per_class(study: Study, dataset: Dataset) -> dict[str, dict[str, int]]:
-    split = draw_split(dataset, study, 0)
+def _rows_per_class(dataset: Dataset, split: Split) -> dict[str, dict[str, int]]:
     names = dataset.samples.class_names
     parts = {"train": split.train, "test": split.test}
     return {

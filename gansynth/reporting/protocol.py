@@ -34,7 +34,7 @@ def protocol(findings: Findings) -> list[tuple[str, str]]:
         ("Repetitions", _repetitions(findings)),
         ("GAN", _gan(study)),
         ("Synthetic samples", _synthetic(study)),
-        ("Test", _test(study)),
+        ("Test", _test(findings)),
         ("Delivery", _delivery()),
     ]
 
@@ -132,11 +132,13 @@ def _synthetic(study: Study) -> str:
     return f"{formats.capitalised(amount)}, {chosen}. Their label is {labels}; {picked}."
 
 
-def _test(study: Study) -> str:
-    rule = study.evaluation
+def _test(findings: Findings) -> str:
+    rule = findings.study.evaluation
     return (
-        "Arms are compared repetition by repetition. Repetitions share data, so the t-test carries the"
-        " Nadeau-Bengio correction, without which it would find gains that are not there; it is two-sided, at the"
+        "Arms are compared repetition by repetition. Repetitions share data, so the t-test carries a correction,"
+        " without which it would find gains that are not there: it allows for a correlation of"
+        f" {findings.summary.correlation:.2f} between repetitions, which is that of Nadeau and Bengio, or the share of"
+        " rows that repetitions have in common where that is lower. It is two-sided, at the"
         f" {formats.share(rule.alpha, 0)} level. Against each reference, Holm's correction covers the arms with a GAN"
         f" together, and those without one together. Intervals cover {formats.share(1 - rule.alpha, 0)}, each by"
         f" itself. The smallest gain worth having was set to {100 * rule.smallest_gain:g} points."

@@ -5,10 +5,10 @@ import pytest
 from scipy import stats
 
 from gansynth.errors import EvaluationError
-from gansynth.evaluation.statistics import compare_arms, corrected_t_test, decide, holm, recommend
+from gansynth.evaluation.statistics import bound_correlation, compare_arms, corrected_t_test, decide, holm, recommend
 from gansynth.results import Comparison, Verdict
 
-N_TRAIN, N_TEST, ALPHA, SMALLEST_GAIN = 1000, 250, 0.05, 0.03
+CORRELATION, N_TEST, ALPHA, SMALLEST_GAIN = 0.2, 250, 0.05, 0.03
 
 
 def arms(spread: float = 0.01, repetitions: int = 8, **means: float) -> dict[str, np.ndarray]:
@@ -22,7 +22,7 @@ def arms(spread: float = 0.01, repetitions: int = 8, **means: float) -> dict[str
 
 
 def compare(values: dict[str, np.ndarray]) -> list[Comparison]:
-    return compare_arms(values, N_TRAIN, N_TEST, ALPHA, SMALLEST_GAIN)
+    return compare_arms(values, CORRELATION, N_TEST, ALPHA, SMALLEST_GAIN)
 
 
 def judge(values: dict[str, np.ndarray]) -> Verdict:
@@ -33,18 +33,22 @@ def recommended(values: dict[str, np.ndarray]) -> str:
     return recommend(compare(values), values, ALPHA)
 
 
-def simulate_null(datasets: int, repetitions: int, rows: int, test_rows: int) -> np.ndarray:
+def simulate_null(datasets: int, repetitions: int, rows: int, train_rows: int, test_rows: int) -> np.ndarray:
     """Differences in accuracy of two equally good classifiers on random splits: shape (datasets, repetitions).
+
+    Each repetition draws its training and test rows from all rows.
 
     Each classifier is a threshold halfway between the class means of one of two features that are equally telling.
     """
     random = np.random.default_rng(0)
     labels = np.tile([0, 1], rows // 2)
     features = random.normal(size=(datasets, 2, 1, rows)) + labels
-    is_test = random.permuted(np.ones((datasets, repetitions, 1), int) * np.arange(rows), axis=2) < test_rows
+    place = random.permuted(np.ones((datasets, repetitions, 1), int) * np.arange(rows), axis=2)
+    is_test = place < test_rows
+    is_train = ~is_test & (place < test_rows + train_rows)
     accuracies = []
     for feature in (features[:, 0], features[:, 1]):
-        ones, zeros = ~is_test * labels, ~is_test * (1 - labels)
+        ones, zeros = is_train * labels, is_train * (1 - labels)
         high = (ones * feature).sum(2, keepdims=True) / ones.sum(2, keepdims=True)
         low = (zeros * feature).sum(2, keepdims=True) / zeros.sum(2, keepdims=True)
         predicted = (feature > (high + low) / 2) ^ (high < low)
@@ -53,17 +57,32 @@ def simulate_null(datasets: int, repetitions: int, rows: int, test_rows: int) ->
 
 
 def test_the_corrected_test_keeps_its_level_where_the_naive_one_finds_gains_that_are_not_there() -> None:
-    differences = simulate_null(datasets=800, repetitions=20, rows=100, test_rows=20)
-    corrected = [corrected_t_test(row, 80, 20, ALPHA).p_value < ALPHA for row in differences]
+    differences = simulate_null(datasets=800, repetitions=20, rows=100, train_rows=80, test_rows=20)
+    correlation = bound_correlation(shared=0.8, n_train=80, n_test=20)
+    assert correlation == 0.2
+    corrected = [corrected_t_test(row, correlation, 20, ALPHA).p_value < ALPHA for row in differences]
     naive = stats.ttest_1samp(differences, 0, axis=1).pvalue < ALPHA
     assert 0.01 < np.mean(corrected) <= 0.08
     assert naive.mean() > 0.25
 
 
+@pytest.mark.parametrize(("rows", "train_rows", "test_rows"), [(600, 20, 60), (300, 20, 90), (200, 60, 40)])
+def test_draws_that_share_few_rows_need_less_correction_and_the_test_still_keeps_its_level(
+    rows: int, train_rows: int, test_rows: int
+) -> None:
+    differences = simulate_null(1000, 5, rows, train_rows, test_rows)
+    correlation = bound_correlation(max(train_rows, test_rows) / rows, train_rows, test_rows)
+    assert correlation < test_rows / (train_rows + test_rows)
+    corrected = [corrected_t_test(row, correlation, test_rows, ALPHA).p_value < ALPHA for row in differences]
+    stricter = bound_correlation(1, train_rows, test_rows)
+    nadeau_bengio = [corrected_t_test(row, stricter, test_rows, ALPHA).p_value < ALPHA for row in differences]
+    assert np.mean(nadeau_bengio) < np.mean(corrected) <= 0.065
+
+
 def test_without_overlap_it_is_the_paired_t_test() -> None:
     random = np.random.default_rng(3)
     first, second = random.normal(0.7, 0.1, 9), random.normal(0.6, 0.1, 9)
-    test = corrected_t_test(first - second, n_train=10**15, n_test=10**6, alpha=0.1)
+    test = corrected_t_test(first - second, correlation=0, n_test=10**6, alpha=0.1)
     expected = stats.ttest_rel(first, second)
     interval = expected.confidence_interval(0.9)
     assert test == pytest.approx((np.mean(first - second), interval.low, interval.high, expected.pvalue))
@@ -72,19 +91,19 @@ def test_without_overlap_it_is_the_paired_t_test() -> None:
 def test_the_interval_excludes_zero_exactly_if_the_p_value_is_below_alpha() -> None:
     for alpha in (0.01, 0.05, 0.2):
         for seed in range(20):
-            test = corrected_t_test(np.random.default_rng(seed).normal(0.6, 1, 6), 100, 50, alpha)
+            test = corrected_t_test(np.random.default_rng(seed).normal(0.6, 1, 6), 1 / 3, 50, alpha)
             assert (test.p_value < alpha) == (test.ci_low > 0 or test.ci_high < 0)
 
 
 def test_differences_without_spread() -> None:
-    assert corrected_t_test(np.zeros(5), 80, 20, ALPHA) == (0, 0, 0, 1)
+    assert corrected_t_test(np.zeros(5), 0.2, 20, ALPHA) == (0, 0, 0, 1)
     # one more row of ten recognised, twice, is luck; of 2,000 rows 200 more, five times, are not
-    assert corrected_t_test(np.full(2, 0.1), 40, 10, ALPHA).p_value > ALPHA
-    test = corrected_t_test(np.full(5, 0.1), 1000, 2000, ALPHA)
+    assert corrected_t_test(np.full(2, 0.1), 0.2, 10, ALPHA).p_value > ALPHA
+    test = corrected_t_test(np.full(5, 0.1), 2 / 3, 2000, ALPHA)
     assert test.p_value < 1e-6
     assert test.ci_low == pytest.approx(0.1, abs=1e-3)
     with pytest.raises(EvaluationError, match=r"evaluation\.repetitions.* 2, not 1"):
-        corrected_t_test(np.ones(1), 80, 20, ALPHA)
+        corrected_t_test(np.ones(1), 0.2, 20, ALPHA)
 
 
 def test_holm_is_the_closed_test_of_bonferroni() -> None:
@@ -229,7 +248,7 @@ def test_the_verdict_on_equal_arms_is_helps_no_more_often_than_alpha() -> None:
     helped = []
     for _ in range(200):
         values = dict(zip(names, random.normal(0.7, 0.02, (5, 5)), strict=True))
-        comparisons = compare_arms(values, 10**6, 1000, ALPHA, SMALLEST_GAIN)
+        comparisons = compare_arms(values, 0, 1000, ALPHA, SMALLEST_GAIN)
         verdict = decide(comparisons, values, "accuracy", ALPHA)
         helped.append("helps" in {verdict.against_real, verdict.against_best_without_gan})
     assert 0 < np.mean(helped) <= ALPHA

@@ -67,6 +67,7 @@ SUMMARY = Summary(
     train_rows={"a": 10},
     test_rows={"a": 10},
     repetitions=2,
+    correlation=0.25,
     warnings=["Only two repetitions."],
 )
 

@@ -94,7 +94,7 @@ def _write_evaluation(
             scores += [(arm, repetition, "recall", label, recall) for label, recall in zip(classes, noisy, strict=True)]
     frame = pd.DataFrame(scores, columns=["arm", "repetition", "metric", "class_name", "value"])
     whole, recall = frame[frame.class_name == ""], frame[frame.metric == "recall"]
-    comparisons = compare_arms(values, sum(train.values()), 500, rule.alpha, rule.smallest_gain)
+    comparisons = compare_arms(values, 0.25, 500, rule.alpha, rule.smallest_gain)
     summary = Summary(
         metric=rule.metric,
         verdict=decide(comparisons, values, rule.metric, rule.alpha),
@@ -128,6 +128,7 @@ def _write_evaluation(
         train_rows=train,
         test_rows=test,
         repetitions=rule.repetitions,
+        correlation=0.25,
         warnings=["The recall of rare classes rests on few training rows."],
     )
     fidelity = [
