@@ -130,7 +130,7 @@ class Batches:
         weights = torch.ones(n_classes) if diet.balanced else torch.tensor(diet.real.counts)
         if diet.synthetic is not None and diet.ratio > 0:
             there = torch.tensor(diet.synthetic.counts) > 0
-            self.n_real -= round(size * diet.ratio * there.double().mean().item())
+            self.n_real -= min(round(size * diet.ratio * there.double().mean().item()), size - 1)
             weights = weights * torch.where(there, 1 - diet.ratio, 1.0)
             self.synthetic = _Pool(diet.synthetic, there.double(), diet.synthetic_targets, fabric.device)
         self.n_synthetic = size - self.n_real

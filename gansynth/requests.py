@@ -4,10 +4,12 @@ A request is the part of a study that determines an artifact's content; its mani
 artifact holds it to the study and to the other artifacts first, so that work of different settings never mixes.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gansynth.artifacts import answers, verify
+from gansynth.arms import ARMS
+from gansynth.artifacts import MANIFEST, answers, read_manifest, verify
 from gansynth.errors import ArtifactError
 from gansynth.runs import Run
 from gansynth.study import GenerationConfig, Study
@@ -48,11 +50,21 @@ def synthetic_request(study: Study, repetition: int | None) -> dict[str, Any]:
     return samples_request(study, settings) | {"repetition": repetition}
 
 
-def evaluation_request(study: Study, repetition: int) -> dict[str, Any]:
-    """Return what determines an arm or the fidelity of a repetition, besides the arm's name."""
+def fidelity_request(study: Study, repetition: int) -> dict[str, Any]:
+    """Return what determines the fidelity of a repetition's samples."""
     settings = study.evaluation.model_dump(mode="json", exclude=NO_CONTENT)
     parts = study.part("modality", "scarcity", "split")
     return {**parts, "evaluation": settings, "precision": study.compute.precision, "repetition": repetition}
+
+
+def arm_request(study: Study, repetition: int, arm: str) -> dict[str, Any]:
+    """Return what determines an arm of a repetition."""
+    return {**fidelity_request(study, repetition), "arm": arm}
+
+
+def summary_request(study: Study) -> dict[str, Any]:
+    """Return what determines the summary of all repetitions."""
+    return study.part("evaluation", "scarcity", "split")
 
 
 def dataset_parent(run: Run) -> dict[str, str]:
@@ -86,11 +98,87 @@ def synthetic_parents(study: Study, run: Run, repetition: int) -> dict[str, str]
     return {**model, "synthetic": _digest(run.synthetic(repetition), request, model, "generate")}
 
 
+def fidelity_parents(study: Study, run: Run, repetition: int) -> dict[str, str]:
+    """Return the digests of what the fidelity of a repetition is measured on.
+
+    Raises:
+        ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
+    """
+    return dataset_parent(run) | synthetic_parents(study, run, repetition)
+
+
+def arm_parents(study: Study, run: Run, repetition: int, arm: str) -> dict[str, str]:
+    """Return the digests of what an arm of a repetition is trained and tested on.
+
+    Raises:
+        ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
+    """
+    return fidelity_parents(study, run, repetition) if ARMS[arm].synthetic else dataset_parent(run)
+
+
+def summary_parents(study: Study, run: Run) -> dict[str, str]:
+    """Return the digests of all that the summary speaks of: every arm and the fidelity of every repetition.
+
+    Raises:
+        ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
+    """
+    parents = {}
+    for repetition in range(study.evaluation.repetitions):
+        for arm in study.evaluation.arms:
+            request, of_arm = arm_request(study, repetition, arm), arm_parents(study, run, repetition, arm)
+            parents[f"arm {arm} {repetition}"] = _digest(run.arm(repetition, arm), request, of_arm, "evaluate")
+        request, of_fidelity = fidelity_request(study, repetition), fidelity_parents(study, run, repetition)
+        parents[f"fidelity {repetition}"] = _digest(run.fidelity(repetition), request, of_fidelity, "evaluate")
+    return parents
+
+
+def check_run(study: Study, run: Run) -> None:
+    """Make sure that whatever a run holds beyond its dataset was made by the study, and each from what lies beside it.
+
+    Raises:
+        ArtifactError: Something was not, or the manifest of something is damaged.
+    """
+    for directory, stage, request, parents in _expected(study, run):
+        if not (directory / MANIFEST).exists():
+            continue
+        manifest = read_manifest(directory)
+        beside = {
+            name: read_manifest(parent).digest if (parent / MANIFEST).exists() else manifest.parents.get(name)
+            for name, parent in parents.items()
+        }
+        of_these = {name: manifest.parents.get(name) for name in parents}
+        if not answers(manifest, request, manifest.parents) or of_these != beside:
+            raise _other_settings(directory, stage)
+
+
+def _expected(study: Study, run: Run) -> Iterator[tuple[Path, str, dict[str, Any], dict[str, Path]]]:
+    """Yield where each artifact of a run lies, its stage, its request, and where its parents lie."""
+    repetitions = range(study.evaluation.repetitions)
+    arms: dict[str, Path] = {}
+    for unit in (*repetitions, None):
+        model, synthetic = run.model(unit), run.synthetic(unit)
+        yield model, "train", model_request(study, unit), {"dataset": run.dataset}
+        yield synthetic, "generate", synthetic_request(study, unit), {"model": model}
+    for repetition in repetitions:
+        data = {"dataset": run.dataset}
+        samples = {**data, "model": run.model(repetition), "synthetic": run.synthetic(repetition)}
+        for arm in study.evaluation.arms:
+            place = arms[f"arm {arm} {repetition}"] = run.arm(repetition, arm)
+            yield place, "evaluate", arm_request(study, repetition, arm), samples if ARMS[arm].synthetic else data
+        place = arms[f"fidelity {repetition}"] = run.fidelity(repetition)
+        yield place, "evaluate", fidelity_request(study, repetition), samples
+    yield run.evaluation, "evaluate", summary_request(study), arms
+
+
 def _digest(directory: Path, request: dict[str, Any], parents: dict[str, str], stage: str) -> str:
     manifest = verify(directory)
     if not answers(manifest, request, parents):
-        raise ArtifactError(
-            f"{directory}: was made with other settings, from other data or by another version of gansynth;"
-            f" run `gansynth {stage}` again"
-        )
+        raise _other_settings(directory, stage)
     return manifest.digest
+
+
+def _other_settings(directory: Path, stage: str) -> ArtifactError:
+    return ArtifactError(
+        f"{directory}: was made with other settings, from other data or by another version of gansynth;"
+        f" run `gansynth {stage}` again"
+    )

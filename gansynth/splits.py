@@ -1,7 +1,9 @@
 """Each repetition's training and test rows: fresh draws under the study's scarcity, duplicates kept together."""
 
+import math
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import permutations
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +13,18 @@ from gansynth.samples import Dataset, Indices, Split
 from gansynth.seeding import numpy_generator
 from gansynth.study import ScarcityConfig, Study
 
+PROVIDED_TEST_SHARE = 0.5
+"""Share of a source's own test rows that each repetition draws. Fewer cost precision, more make repetitions alike."""
+
 
 def draw_split(dataset: Dataset, study: Study, repetition: int | None) -> Split:
     """Draw the training and test rows of a repetition; None draws the training rows of the delivered generator.
 
-    Test rows come first: from the source's own test part, or a random share of every class. Rows whose
+    Test rows come first: half of the source's own test part, or a random share of every class. Rows whose
     duplicate group has a row in the test part leave the training pool, and scarcity is then applied to what is
-    left. The delivered generator has no test part: it may use every row outside the source's own test part.
+    left. Repetitions must differ in their rows, or their spread would say nothing of other rows: so where the source
+    sets its test part apart, each takes a random share of the training rows as well. The delivered generator has no
+    test part: it may use every row outside the source's own test part.
 
     Raises:
         StudyError: The scarcity names a class that is not there, or asks for a test part that is not there.
@@ -35,7 +42,8 @@ def draw_split(dataset: Dataset, study: Study, repetition: int | None) -> Split:
         held_out = rows[dataset.is_test] if provided else test
         pool = np.setdiff1d(rows, held_out)
     pool = pool[~np.isin(dataset.groups[pool], dataset.groups[held_out])]
-    train = _thin(dataset, pool, study.scarcity, random)
+    share = study.split.train_share if provided and repetition is not None else 1.0
+    train = _thin(dataset, pool, study.scarcity, share, random)
     _check(dataset, train, 2, "training")
     if repetition is not None:
         _check(dataset, test, 1, "test")
@@ -79,18 +87,25 @@ def inner_folds(labels: Indices, groups: Indices, folds: int, random: np.random.
     return fold[group_of]
 
 
-def shared_rows(dataset: Dataset, splits: Sequence[Split]) -> float:
-    """Return the share of rows that two repetitions have in common, 0 to 1, on average over all pairs of them.
+class Shared(NamedTuple):
+    """What two repetitions have in common, 0 to 1: of all rows, whichever part they are in, and of the test rows."""
 
-    Of a pair, it is the largest share in any class, in the training rows or in the test rows. Duplicates count as the
-    same row.
+    rows: float
+    test: float
+
+
+def shared_rows(dataset: Dataset, splits: Sequence[Split]) -> Shared:
+    """Return what two repetitions have in common, on average over all pairs of them.
+
+    Of a pair, it is the largest share in any class and part. Duplicates count as the same row.
     """
-    labels = dataset.samples.labels
-    shares = []
-    for one, other in combinations(splits, 2):
-        parts = ((one.train, other.train), (one.test, other.test))
-        shares.append(max(_share_within_classes(labels, dataset.groups, rows, others) for rows, others in parts))
-    return float(np.mean(shares))
+    labels, groups = dataset.samples.labels, dataset.groups
+    rows, test = [], []
+    for one, other in permutations(splits, 2):
+        whole = np.concatenate([other.train, other.test])
+        rows.append(max(_share_within_classes(labels, groups, part, whole) for part in (one.train, one.test)))
+        test.append(_share_within_classes(labels, groups, one.test, other.test))
+    return Shared(float(np.mean(rows)), float(np.mean(test)))
 
 
 def _share_within_classes(labels: Indices, groups: Indices, rows: Indices, others: Indices) -> float:
@@ -111,7 +126,7 @@ def _draw_test(dataset: Dataset, study: Study, provided: bool, random: np.random
         of_class = dataset.samples.labels == label
         if provided:
             members = np.flatnonzero(of_class & dataset.is_test)
-            count = len(members)
+            count = math.ceil(len(members) * PROVIDED_TEST_SHARE)
         else:
             members = np.flatnonzero(of_class)
             count = max(1, round(len(members) * study.split.test_share))
@@ -120,12 +135,15 @@ def _draw_test(dataset: Dataset, study: Study, provided: bool, random: np.random
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
-def _thin(dataset: Dataset, pool: Indices, scarcity: ScarcityConfig, random: np.random.Generator) -> Indices:
+def _thin(
+    dataset: Dataset, pool: Indices, scarcity: ScarcityConfig, share: float, random: np.random.Generator
+) -> Indices:
     names = dataset.samples.class_names
     chosen = []
     for label, cap in enumerate(class_caps(names, scarcity)):
         members = pool[dataset.samples.labels[pool] == label]
-        chosen.append(random.permutation(members)[: len(members) if cap is None else cap])
+        count = math.ceil(len(members) * share)
+        chosen.append(random.permutation(members)[: count if cap is None else min(count, cap)])
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 

@@ -64,8 +64,15 @@ class SplitConfig(Settings):
     test_per_class: int | None = Field(
         default=None,
         ge=1,
-        description="At most this many test rows of each class per repetition, drawn afresh;"
-        " unset takes all. The more of its rows two repetitions share, the stricter the corrected test.",
+        description="At most this many test rows of each class per repetition, drawn afresh, and at most half of a test"
+        " part of the source's own. The more of its rows two repetitions share, the stricter the corrected test.",
+    )
+    train_share: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="Share of the training rows of each class that a repetition may draw if the source has its own test"
+        " part; 1 takes all, and the interval then does not speak of other training rows.",
     )
 
 

@@ -167,6 +167,7 @@ def _validate(model: type[Model], data: Any, section: tuple[str, ...]) -> Model:
     if first["type"] == "model_type":
         raise _no_section(field, first["input"])
     rule = re.sub(r"^[A-Z]\w+ should", "must", first["msg"]).removeprefix("Value error, ")
+    rule = rule.replace("a valid tuple", "a list, in square brackets")
     raise _Rejected(field, f"{rule} (given: {_shown(first['input'])})")
 
 

@@ -10,6 +10,7 @@ from pipelines.evaluate import evaluate
 from pipelines.generate import generate
 from pipelines.ingest import ingest
 from pipelines.report import report
+from pipelines.stages import hold
 from pipelines.train import train
 
 
@@ -22,7 +23,7 @@ def augment(study: Study, run_dir: Path, reports_dir: Path = Path("reports")) ->
         run_dir: The run folder; it is made if it is not there.
         reports_dir: Where a copy of the report goes, in a folder named after the study.
     """
-    with Run(run_dir).lock():
+    with hold(study, Run(run_dir)):
         ingest(study, run_dir)
         train(study, run_dir)
         generate(study, run_dir)

@@ -1,7 +1,5 @@
 """The command line. What is heavy to import waits until a command needs it, so that help comes at once."""
 
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module, metadata
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from gansynth.errors import GansynthError
+from pipelines.termination import end_on_sigterm
 
 if TYPE_CHECKING:
     from gansynth.runs import Run
@@ -53,8 +52,8 @@ def _version(asked: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; SIGTERM ends it as tidily as Ctrl-C."""
-    signal.signal(signal.SIGTERM, _terminated)
+    """Run the command line."""
+    end_on_sigterm()
     app(prog_name="gansynth")
 
 
@@ -244,7 +243,8 @@ def _run(name: str, target: Path, overrides: list[str] | None, run_dir: Path | N
         study, run = _resolve(target, overrides, run_dir)
         from pipelines.display import progress_shown
 
-        with progress_shown(stages, run.progress):
+        # held from here on: that another process is writing there is told before anything starts
+        with run.lock(), progress_shown(stages, run.progress):
             _start_flow(name)(study, run.root.resolve(), **parameters)
         _conclude(stages[-1], run)
 
@@ -303,8 +303,3 @@ def _told_in_one_line() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("gansynth: interrupted; the same command resumes where it stopped", err=True)
         raise typer.Exit(130) from None
-
-
-def _terminated(*_: object) -> None:
-    typer.echo("gansynth: terminated; the same command resumes where it stopped", err=True)
-    sys.exit(143)

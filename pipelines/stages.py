@@ -3,9 +3,9 @@
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -31,6 +31,23 @@ class Unit(NamedTuple):
     parameters: dict[str, Any]
 
 
+@contextmanager
+def hold(study: Study, run: Run) -> Iterator[None]:
+    """Hold a run folder, and let it hold the study: the one it held before if the work fails.
+
+    An interruption is no failure: the run is then resumed with the study that it was interrupted in.
+    """
+    with run.lock():
+        earlier = run.study_file.read_bytes() if run.study_file.exists() else None
+        save_study(study, run.study_file)
+        try:
+            yield
+        except Exception:
+            if earlier is not None:
+                run.study_file.write_bytes(earlier)
+            raise
+
+
 class Stage:
     """A stage at work on a run folder. Inside the `with` block the folder is locked and holds the study.
 
@@ -45,16 +62,15 @@ class Stage:
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
-        self._resources.enter_context(self.run.lock())
+        self._resources.enter_context(hold(self.study, self.run))
         shutil.rmtree(self.run.progress, ignore_errors=True)  # what an earlier run left when it was killed
-        save_study(self.study, self.run.study_file)
         self._tell("started", "started")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._resources.close()
+        self._resources.__exit__(kind, error, trace)
         if error is None:
             self._tell("done", f"done in {self._elapsed()}")
 

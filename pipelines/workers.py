@@ -34,6 +34,8 @@ P = ParamSpec("P")
 LOG_FILE = "workers.log"
 STAGE_PACKAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
 
+ENDING = {signal.SIGINT, signal.SIGTERM}
+
 _context = multiprocessing.get_context("forkserver")
 
 
@@ -41,12 +43,12 @@ def warm_up() -> None:
     """Start the process that workers are forked from; its imports then run beside whatever the caller does next."""
     _context.set_forkserver_preload([f"gansynth.{package}" for package in STAGE_PACKAGES])
     resource_tracker.ensure_running()  # first, for it would undo the mask
-    # the process inherits the mask: Ctrl-C must not tear it out of its imports with a traceback
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # the process inherits the mask: what ends the run must not tear it out of its imports with a traceback
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         forkserver.ensure_running()
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def worker_count(compute: ComputeConfig) -> int:
@@ -105,6 +107,7 @@ def end_with_parent(pid: int) -> None:
 
 def _set_up(threads: int, log: Path) -> None:
     os.setsid()  # signals of the terminal reach the parent alone, which then kills the whole group
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with log.open("a") as stream:
         for descriptor in (1, 2):
@@ -139,6 +142,7 @@ def _die_with_parent() -> None:
 
 def _terminate_after_parent(pid: int) -> None:
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     _await_parent()
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)

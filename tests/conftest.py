@@ -12,7 +12,7 @@ from gansynth.gans import ResidualConfig
 from gansynth.modalities import ImageConfig
 from gansynth.runs import Run
 from gansynth.samples import Dataset, Samples
-from gansynth.study import EvaluationConfig, GenerationConfig, SourceConfig, Study
+from gansynth.study import EvaluationConfig, GenerationConfig, SourceConfig, SplitConfig, Study
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def tiny_study() -> Study:
         name="tiny",
         seed=3,
         source=SourceConfig(path="nowhere"),
+        split=SplitConfig(train_share=1.0),
         modality=ImageConfig(size=16),
         gan=ResidualConfig(kimg=0.64, batch_size=16, warmup_steps=5),
         generation=GenerationConfig(amount=12),

@@ -9,7 +9,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 GROUND = ("samples", "artifacts", "runs", "progress", "seeding", "settings", "errors", "warping")
 AXES = ("modalities", "gans")
-STUDY = ("study", "study_files", "datasets", "splits", "checkpoints", "classifiers", "requests", "devices", "results")
+STUDY = (
+    "study",
+    "study_files",
+    "arms",
+    "datasets",
+    "splits",
+    "checkpoints",
+    "classifiers",
+    "requests",
+    "devices",
+    "results",
+)
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
 LAYERS = (GROUND, AXES, STUDY, STAGES)
 APART = (AXES, STAGES)

@@ -112,14 +112,30 @@ def test_shared_rows_are_those_of_the_class_that_shares_most() -> None:
     data = dataset(10)
     first = Split(train=np.array([0, 1, 10, 11, 20, 21]), test=np.array([5, 15, 25]))
     second = Split(train=np.array([0, 2, 12, 13, 22, 23]), test=np.array([6, 16, 26]))
-    third = Split(train=np.array([3, 4, 14, 17, 24, 27]), test=np.array([7, 17, 25]))
-    assert shared_rows(data, [first, second]) == 0.5  # one of two training rows of the first class
-    assert shared_rows(data, [first, third]) == 1  # the only test row of the last class
-    assert shared_rows(data, [first, second, third]) == pytest.approx((0.5 + 1 + 0) / 3)
+    third = Split(train=np.array([3, 4, 14, 17, 24, 27]), test=np.array([7, 19, 25]))
+    assert shared_rows(data, [first, second]) == (0.5, 0)  # one of two training rows of the first class
+    assert shared_rows(data, [first, third]) == (1, 1)  # the only test row of the last class
+    assert shared_rows(data, [first, second, third]) == pytest.approx(((0.5 + 1 + 0) / 3, 1 / 3))
+    crossed = Split(train=np.array([5, 2, 12, 13, 22, 23]), test=np.array([6, 16, 26]))
+    # the first's only test row of a class is one of the other's two training rows: 1 of 1, and 1 of 2
+    assert shared_rows(data, [first, crossed]) == (0.75, 0)
     twins = np.arange(30)
     twins[[0, 3]] = 0, 0
-    assert shared_rows(dataset(10, groups=twins), [first, third]) == 1
-    assert shared_rows(dataset(10, groups=twins), [second, third]) == 0.5
+    assert shared_rows(dataset(10, groups=twins), [second, third]) == (0.5, 0)
+
+
+def test_a_test_part_of_its_own_is_halved_and_training_rows_are_redrawn(tiny_study: Study) -> None:
+    data, study = dataset(30, 9), with_parts(tiny_study, split=SplitConfig())
+    splits = [draw_split(data, study, r) for r in range(3)]
+    for split in splits:
+        np.testing.assert_array_equal(data.samples.take(split.test).counts, [5, 5, 5])
+        np.testing.assert_array_equal(data.samples.take(split.train).counts, [24, 24, 24])
+        assert data.is_test[split.test].all()
+        assert not data.is_test[split.train].any()
+    assert set(splits[0].train) != set(splits[1].train)
+    assert set(splits[0].test) != set(splits[1].test)
+    whole = draw_split(data, study, None)
+    np.testing.assert_array_equal(data.samples.take(whole.train).counts, [30, 30, 30])
 
 
 def test_what_is_left_over_is_spread_over_the_inner_folds() -> None:

@@ -110,6 +110,12 @@ def test_rules_across_settings(tmp_path: Path) -> None:
     load_study(write(tmp_path, MINIMAL + flipping + "[modality]\nflip = true\n"))
 
 
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_numbers_are_finite(tmp_path: Path, value: str) -> None:
+    message = refusal(write(tmp_path, f"{MINIMAL}[gan]\nkimg = {value}\n"))
+    assert message.startswith("study.toml: gan.kimg: must be a finite number")
+
+
 def test_misspelling_is_told_rather_than_what_it_leaves_missing(tmp_path: Path) -> None:
     message = refusal(write(tmp_path, 'name = "mine"\n[source]\npth = "pictures"\n'))
     assert message == "study.toml: source.pth: no such setting; did you mean 'path'?"

@@ -1,9 +1,10 @@
-"""The arms of the comparison: what each trains on, and the choice of its ratio by inner validation."""
+"""How an arm is trained: its diet, and the choice of its ratio by inner validation."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from gansynth.arms import Arm
 from gansynth.checkpoints import TrainedModel
 from gansynth.classifiers import Classifier, Diet, Floats, fit_classifier
 from gansynth.evaluation.metrics import score
@@ -11,25 +12,6 @@ from gansynth.samples import Indices, Samples
 from gansynth.seeding import numpy_generator
 from gansynth.splits import inner_folds
 from gansynth.study import Study
-
-
-class Arm(NamedTuple):
-    """How an arm trains: class-balanced draws, classical augmentation, synthetic samples, and their labels shuffled."""
-
-    balanced: bool
-    augmented: bool = False
-    synthetic: bool = False
-    shuffled: bool = False
-
-
-ARMS = {
-    "real": Arm(balanced=False),
-    "oversampled": Arm(balanced=True),
-    "classical": Arm(balanced=True, augmented=True),
-    "gan": Arm(balanced=True, synthetic=True),
-    "gan+classical": Arm(balanced=True, augmented=True, synthetic=True),
-    "shuffled": Arm(balanced=True, synthetic=True, shuffled=True),
-}
 
 
 class Synthetic(NamedTuple):

@@ -9,19 +9,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gansynth.arms import ARMS
 from gansynth.artifacts import is_current, publish
 from gansynth.checkpoints import TrainedModel, load_model
 from gansynth.classifiers import Classifier, Diet, fit_classifier
 from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
 from gansynth.errors import EvaluationError
-from gansynth.evaluation.arms import ARMS, build_diet, choose_ratio, fit_arm, prepare_synthetic
+from gansynth.evaluation.arms import build_diet, choose_ratio, fit_arm, prepare_synthetic
 from gansynth.evaluation.fidelity import Embedded, fidelity_table
 from gansynth.evaluation.memorisation import closest_pairs, memorisation
 from gansynth.evaluation.metrics import score
 from gansynth.evaluation.summary import summarise
 from gansynth.modalities import MODALITIES
 from gansynth.progress import Progress
-from gansynth.requests import dataset_parent, evaluation_request, synthetic_parents
+from gansynth.requests import arm_parents, arm_request, fidelity_parents, fidelity_request
 from gansynth.results import CHOICE_FILE, FIDELITY_FILE, GRID_FILE, MEMORISATION_FILE, PAIRS_FILE, PREDICTIONS_FILE
 from gansynth.runs import Run
 from gansynth.samples import Samples, Split
@@ -46,8 +47,7 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
     """Train one arm of one repetition and publish its test predictions and its chosen ratio."""
     directory = run.arm(repetition, arm)
     spec = ARMS[arm]
-    request = {**evaluation_request(study, repetition), "arm": arm}
-    parents = _parents(study, run, repetition, synthetic=spec.synthetic)
+    request, parents = arm_request(study, repetition, arm), arm_parents(study, run, repetition, arm)
     if is_current(directory, request, parents):
         return directory
     dataset = load_dataset(run.dataset)
@@ -83,8 +83,7 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
 def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
     """Compare one repetition's synthetic samples with held-out and training rows, and publish what was found."""
     directory = run.fidelity(repetition)
-    request = evaluation_request(study, repetition)
-    parents = _parents(study, run, repetition, synthetic=True)
+    request, parents = fidelity_request(study, repetition), fidelity_parents(study, run, repetition)
     if is_current(directory, request, parents):
         return directory
     dataset = load_dataset(run.dataset)
@@ -161,7 +160,3 @@ def _grid(study: Study, parts: Mapping[str, Samples], repetition: int) -> list[d
                 {"class_name": name, "kind": kind, "image": encode(parts[part].values[member])} for member in members
             ]
     return rows
-
-
-def _parents(study: Study, run: Run, repetition: int, *, synthetic: bool) -> dict[str, str]:
-    return dataset_parent(run) | (synthetic_parents(study, run, repetition) if synthetic else {})

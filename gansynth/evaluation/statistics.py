@@ -10,6 +10,7 @@ from scipy import stats
 
 from gansynth.errors import EvaluationError
 from gansynth.results import Comparison, Verdict, VerdictWord
+from gansynth.splits import Shared
 
 Floats = npt.NDArray[np.float64]
 Values = Mapping[str, Floats]
@@ -29,16 +30,16 @@ class CorrectedTest(NamedTuple):
     p_value: float
 
 
-def bound_correlation(shared: float, n_train: int, n_test: int) -> float:
-    """Return how far the differences of two repetitions may be correlated: at most n_test / (n_train + n_test).
+def assumed_correlation(shared: Shared, n_train: int, n_test: int) -> float:
+    """Return the correlation between the differences of two repetitions that the test allows for, 0 to 1.
 
-    That is the value that Nadeau and Bengio assume ("Inference for the Generalization Error", Machine Learning 52,
-    2003), for splits that divide all rows between training and test. Repetitions that draw a few rows from many share
-    far fewer: a statistic of two independent samples is correlated, between two draws that share a part of the rows of
-    each, by no more than the larger part (each term of its Hoeffding decomposition is shared by that much or less). So
-    where `shared`, in 0 to 1, is lower, it is the bound.
+    It is the larger of what Nadeau and Bengio assume ("Inference for the Generalization Error", Machine Learning 52,
+    2003), n_test / (n_train + n_test), and of the share of test rows in common; for splits of one pool these are the
+    same in expectation. But it need not be more than the share of rows in common at all: a statistic of independent
+    rows is no more correlated between two draws than that, since each term of its Hoeffding decomposition is common by
+    that share or less. Repetitions that draw a few rows from many share far fewer than Nadeau and Bengio assume.
     """
-    return min(shared, n_test / (n_train + n_test))
+    return min(shared.rows, max(shared.test, n_test / (n_train + n_test)))
 
 
 def corrected_t_test(differences: Floats, correlation: float, n_test: int, alpha: float) -> CorrectedTest:
@@ -54,7 +55,7 @@ def corrected_t_test(differences: Floats, correlation: float, n_test: int, alpha
 
     Args:
         differences: float of shape (J,), one per repetition.
-        correlation: Correlation of two repetitions' differences, 0 to below 1, from `bound_correlation`.
+        correlation: Correlation of two repetitions' differences, 0 to 1, from `assumed_correlation`.
         n_test: Test rows of a repetition.
         alpha: Level in 0 to 1; the interval covers 1 - alpha.
 
@@ -67,6 +68,8 @@ def corrected_t_test(differences: Floats, correlation: float, n_test: int, alpha
     if not differences.any():
         return CorrectedTest(gain=0.0, ci_low=0.0, ci_high=0.0, p_value=1.0)
     gain = float(differences.mean())
+    if correlation >= 1:  # repetitions that share all their rows say nothing of others
+        return CorrectedTest(gain=gain, ci_low=-1.0, ci_high=1.0, p_value=1.0)
     deviation = max(float(differences.std(ddof=1)), 1 / (n_test * np.sqrt(12)))
     error = deviation * np.sqrt(1 / repetitions + correlation / (1 - correlation))
     half = float(error * stats.t.ppf(1 - alpha / 2, repetitions - 1))
@@ -101,7 +104,7 @@ def compare_arms(
 
     Args:
         values: The metric per arm and repetition, higher is better.
-        correlation: Correlation of two repetitions' differences, from `bound_correlation`.
+        correlation: Correlation of two repetitions' differences, from `assumed_correlation`.
         n_test: Test rows of a repetition.
         alpha: Level of the tests.
         smallest_gain: Smallest gain of the metric worth having.

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
-from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.artifacts import is_current, publish
 from gansynth.datasets import load_dataset
 from gansynth.evaluation.metrics import per_class_recall, score
-from gansynth.evaluation.statistics import bound_correlation, compare_arms, decide, recommend
+from gansynth.evaluation.statistics import assumed_correlation, compare_arms, decide, recommend
+from gansynth.requests import summary_parents, summary_request
 from gansynth.results import (
     CHOICE_FILE,
     FIDELITY_FILE,
@@ -41,9 +42,7 @@ def summarise(study: Study, run: Run) -> Path:
     """Score the arms of all repetitions, test their differences, and publish the verdict."""
     settings = study.evaluation
     repetitions = range(settings.repetitions)
-    parents = {f"arm {arm} {r}": read_manifest(run.arm(r, arm)).digest for r in repetitions for arm in settings.arms}
-    parents |= {f"fidelity {r}": read_manifest(run.fidelity(r)).digest for r in repetitions}
-    request = study.part("evaluation", "scarcity", "split")
+    request, parents = summary_request(study), summary_parents(study, run)
     if is_current(run.evaluation, request, parents):
         return run.evaluation
     dataset = load_dataset(run.dataset)
@@ -85,7 +84,7 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
     splits = [draw_split(dataset, study, repetition) for repetition in range(settings.repetitions)]
     counts = _rows_per_class(dataset, splits[0])
     n_train, n_test = sum(counts["train"].values()), sum(counts["test"].values())
-    correlation = bound_correlation(shared_rows(dataset, splits), n_train, n_test)
+    correlation = assumed_correlation(shared_rows(dataset, splits), n_train, n_test)
     comparisons = compare_arms(values, correlation, n_test, settings.alpha, settings.smallest_gain)
     return Summary(
         metric=settings.metric,
@@ -99,7 +98,7 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
         test_rows=counts["test"],
         repetitions=settings.repetitions,
         correlation=correlation,
-        warnings=list(_warnings(counts)),
+        warnings=list(_warnings(counts, correlation)),
     )
 
 
@@ -149,10 +148,15 @@ def _memorisation(run: Run, repetitions: int) -> Memorisation:
     )
 
 
-def _warnings(counts: dict[str, dict[str, int]]) -> Iterable[str]:
+def _warnings(counts: dict[str, dict[str, int]], correlation: float) -> Iterable[str]:
     few = [name for name, count in counts["train"].items() if count < FEW_PER_CLASS]
     if few:
         yield f"Fewer than {FEW_PER_CLASS} training rows: {', '.join(few)}. Their scores say little."
     small = [name for name, count in counts["test"].items() if count < SMALL_TEST_PER_CLASS]
     if small:
         yield f"Fewer than {SMALL_TEST_PER_CLASS} test rows: {', '.join(small)}. Their recall is coarse."
+    if correlation >= 1:
+        yield (
+            "All repetitions share the test rows of a class, so their spread says nothing of other rows, and no gain"
+            " can be told from chance; give that class more test rows, or set split.test to 'random'."
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gansynth.artifacts import MANIFEST, Draft, is_current, publish, read_manifest
+from gansynth.artifacts import MANIFEST, Draft, is_current, publish, verify
 from gansynth.checkpoints import TrainedModel, load_model
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation.card import write_card
@@ -88,7 +88,7 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
     if format not in WRITERS:
         raise StudyError(f"format: {format!r} is unknown; choose one of {', '.join(WRITERS)}")
     study = read_study(run)
-    parents = {"model": read_manifest(run.model(None)).digest}
+    parents = model_parent(study, run, None)
     settings = study.generation.model_copy(update={"format": format})
     request = samples_request(study, settings) | {"seed": seed, "count": count}
     destination = destination.resolve()
@@ -173,25 +173,32 @@ def _origin(study: Study, model: TrainedModel, digest: str, seed: int) -> Origin
 
 
 def _check_replaceable(destination: Path) -> None:
-    """Refuse a place that holds anything but an earlier export as it was written."""
+    """Refuse a place that holds anything but an earlier export as it was written, or nothing.
+
+    Raises:
+        ArtifactError: It does.
+    """
     if not destination.exists():
         return
     if not destination.is_dir():
         raise ArtifactError(f"{destination}: is a file; name a folder for the samples")
-    there = {
-        path.relative_to(destination).as_posix()
-        for path in destination.rglob("*")
-        if path.is_symlink() or not path.is_dir()
-    }
-    if not there:
+    if not any(destination.iterdir()):
         return
     try:
-        manifest = read_manifest(destination)
-    except ArtifactError:
-        manifest = None
+        manifest = verify(destination) if (destination / MANIFEST).exists() else None
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{destination}: may hold work of yours ({error}); move it or name another folder"
+        ) from None
     if manifest is None or manifest.stage != "export":
         raise ArtifactError(f"{destination}: holds other files already; name a new or empty folder")
-    if foreign := there - manifest.files.keys() - {MANIFEST}:
+    known = {
+        MANIFEST,
+        *manifest.files,
+        *(parent.as_posix() for name in manifest.files for parent in Path(name).parents),
+    }
+    there = {path.relative_to(destination).as_posix() for path in destination.rglob("*")}
+    if foreign := there - known:
         raise ArtifactError(
             f"{destination}: holds {min(foreign)!r}, which no export wrote; move it or name another folder"
         )

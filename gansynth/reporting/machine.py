@@ -27,6 +27,7 @@ def render_json(findings: Findings, date: str, seconds: float) -> str:
         "verdict": summary.verdict.model_dump(),
         "recommended_arm": summary.recommended_arm,
         "repetitions": summary.repetitions,
+        "correlation": summary.correlation,
         "train_rows": summary.train_rows,
         "test_rows": summary.test_rows,
         "arms": {name: arm.model_dump() | {"metrics_sd": deviations[name]} for name, arm in summary.arms.items()},

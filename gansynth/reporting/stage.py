@@ -11,6 +11,7 @@ from gansynth.reporting.findings import read_findings, read_manifests
 from gansynth.reporting.machine import render_json
 from gansynth.reporting.markdown import render_markdown
 from gansynth.reporting.page import render_page
+from gansynth.requests import check_run
 from gansynth.runs import Run
 from gansynth.study import Study
 
@@ -30,10 +31,12 @@ def report(study: Study, run: Run) -> Path:
         The folder with `index.html`, `report.md` and `report.json`: `run.report`.
 
     Raises:
-        ArtifactError: There is no evaluation, something is damaged, or the report cannot be written.
+        ArtifactError: There is no evaluation, it is of another study, something is damaged, or the report cannot be
+            written.
     """
     started = time.monotonic()
     manifests = read_manifests(study, run)
+    check_run(study, run)
     request = {"layout": LAYOUT, "study": study.model_dump(mode="json")}
     parents = {name: one.digest for found in manifests.values() for name, one in found.items()}
     if is_current(run.report, request, parents):

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 from gansynth.errors import EvaluationError
-from gansynth.evaluation.statistics import bound_correlation, compare_arms, corrected_t_test, decide, holm, recommend
+from gansynth.evaluation.statistics import assumed_correlation, compare_arms, corrected_t_test, decide, holm, recommend
 from gansynth.results import Comparison, Verdict
+from gansynth.splits import Shared
 
 CORRELATION, N_TEST, ALPHA, SMALLEST_GAIN = 0.2, 250, 0.05, 0.03
 
@@ -33,50 +34,76 @@ def recommended(values: dict[str, np.ndarray]) -> str:
     return recommend(compare(values), values, ALPHA)
 
 
-def simulate_null(datasets: int, repetitions: int, rows: int, train_rows: int, test_rows: int) -> np.ndarray:
-    """Differences in accuracy of two equally good classifiers on random splits: shape (datasets, repetitions).
-
-    Each repetition draws its training and test rows from all rows.
+def simulate_null(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Differences in accuracy of two equally good classifiers: shape (datasets, repetitions).
 
     Each classifier is a threshold halfway between the class means of one of two features that are equally telling.
+
+    Args:
+        train: Which rows each repetition trains on, bool of shape (datasets, repetitions, rows).
+        test: Which rows it is tested on.
     """
-    random = np.random.default_rng(0)
+    datasets, _, rows = train.shape
+    random = np.random.default_rng(1)
     labels = np.tile([0, 1], rows // 2)
     features = random.normal(size=(datasets, 2, 1, rows)) + labels
-    place = random.permuted(np.ones((datasets, repetitions, 1), int) * np.arange(rows), axis=2)
-    is_test = place < test_rows
-    is_train = ~is_test & (place < test_rows + train_rows)
     accuracies = []
     for feature in (features[:, 0], features[:, 1]):
-        ones, zeros = is_train * labels, is_train * (1 - labels)
+        ones, zeros = train * labels, train * (1 - labels)
         high = (ones * feature).sum(2, keepdims=True) / ones.sum(2, keepdims=True)
         low = (zeros * feature).sum(2, keepdims=True) / zeros.sum(2, keepdims=True)
         predicted = (feature > (high + low) / 2) ^ (high < low)
-        accuracies.append(((predicted == labels) & is_test).sum(2) / test_rows)
+        accuracies.append(((predicted == labels) & test).sum(2) / test.sum(2))
     return accuracies[0] - accuracies[1]
 
 
+def shuffled_places(datasets: int, repetitions: int, rows: int) -> np.ndarray:
+    return np.random.default_rng(0).permuted(np.ones((datasets, repetitions, 1), int) * np.arange(rows), axis=2)
+
+
+def share_found(differences: np.ndarray, correlation: float, test_rows: int) -> float:
+    """How often the test finds a difference that is not there."""
+    return float(np.mean([corrected_t_test(row, correlation, test_rows, ALPHA).p_value < ALPHA for row in differences]))
+
+
 def test_the_corrected_test_keeps_its_level_where_the_naive_one_finds_gains_that_are_not_there() -> None:
-    differences = simulate_null(datasets=800, repetitions=20, rows=100, train_rows=80, test_rows=20)
-    correlation = bound_correlation(shared=0.8, n_train=80, n_test=20)
+    place = shuffled_places(datasets=800, repetitions=20, rows=100)
+    differences = simulate_null(train=place >= 20, test=place < 20)
+    correlation = assumed_correlation(Shared(rows=1, test=0.2), n_train=80, n_test=20)
     assert correlation == 0.2
-    corrected = [corrected_t_test(row, correlation, 20, ALPHA).p_value < ALPHA for row in differences]
-    naive = stats.ttest_1samp(differences, 0, axis=1).pvalue < ALPHA
-    assert 0.01 < np.mean(corrected) <= 0.08
-    assert naive.mean() > 0.25
+    assert 0.01 < share_found(differences, correlation, 20) <= 0.08
+    assert share_found(differences, 0, 20) > 0.25
 
 
-@pytest.mark.parametrize(("rows", "train_rows", "test_rows"), [(600, 20, 60), (300, 20, 90), (200, 60, 40)])
+@pytest.mark.parametrize(("rows", "train_rows", "test_rows"), [(600, 20, 60), (300, 20, 60), (400, 60, 40)])
 def test_draws_that_share_few_rows_need_less_correction_and_the_test_still_keeps_its_level(
     rows: int, train_rows: int, test_rows: int
 ) -> None:
-    differences = simulate_null(1000, 5, rows, train_rows, test_rows)
-    correlation = bound_correlation(max(train_rows, test_rows) / rows, train_rows, test_rows)
+    place = shuffled_places(1000, 5, rows)
+    test = place < test_rows
+    differences = simulate_null(train=~test & (place < test_rows + train_rows), test=test)
+    shared = Shared(rows=(train_rows + test_rows) / rows, test=test_rows / rows)
+    correlation = assumed_correlation(shared, train_rows, test_rows)
     assert correlation < test_rows / (train_rows + test_rows)
-    corrected = [corrected_t_test(row, correlation, test_rows, ALPHA).p_value < ALPHA for row in differences]
-    stricter = bound_correlation(1, train_rows, test_rows)
-    nadeau_bengio = [corrected_t_test(row, stricter, test_rows, ALPHA).p_value < ALPHA for row in differences]
-    assert np.mean(nadeau_bengio) < np.mean(corrected) <= 0.065
+    nadeau_bengio = share_found(differences, test_rows / (train_rows + test_rows), test_rows)
+    assert nadeau_bengio < share_found(differences, correlation, test_rows) <= 0.065
+
+
+def test_a_test_part_of_the_sources_own_keeps_the_level_too() -> None:
+    # 200 training and 100 test rows are set apart; repetitions draw four fifths of those and half of these
+    train = np.concatenate([shuffled_places(1000, 5, 200) < 160, np.zeros((1000, 5, 100), bool)], axis=2)
+    test = np.concatenate([np.zeros((1000, 5, 200), bool), shuffled_places(1000, 5, 100) < 50], axis=2)
+    correlation = assumed_correlation(Shared(rows=0.8, test=0.5), n_train=160, n_test=50)
+    assert correlation == 0.5
+    differences = simulate_null(train, test)
+    assert share_found(differences, 0, 50) > 0.1
+    assert share_found(differences, correlation, 50) <= 0.065
+
+
+def test_repetitions_that_share_all_rows_tell_nothing() -> None:
+    assert assumed_correlation(Shared(rows=1, test=1), n_train=1000, n_test=100) == 1
+    test = corrected_t_test(np.array([0.1, 0.11, 0.1]), 1, 100, ALPHA)
+    assert (test.ci_low, test.ci_high, test.p_value) == (-1, 1, 1)
 
 
 def test_without_overlap_it_is_the_paired_t_test() -> None:

@@ -147,6 +147,15 @@ def test_an_earlier_export_is_replaced_but_nothing_else(make_run: RunMaker, tmp_
     assert (out / "notes.txt").read_text() == "mine"
     with pytest.raises(ArtifactError, match="other files"):
         export(run, run.model(None), count=3, format="folder", seed=0)
+    (out / "notes.txt").unlink()
+    (out / "mine").mkdir()
+    with pytest.raises(ArtifactError, match="holds 'mine'"):
+        export(run, out, count=3, format="folder", seed=0)
+    (out / "mine").rmdir()
+    picture = next(out.glob("*/*.png"))
+    picture.write_bytes(picture.read_bytes() + b"edited")
+    with pytest.raises(ArtifactError, match="may hold work of yours"):
+        export(run, out, count=3, format="folder", seed=0)
     with pytest.raises(ArtifactError, match="is a file"):
         export(run, run.study_file, count=3, format="folder", seed=0)
 

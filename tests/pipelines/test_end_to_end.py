@@ -151,20 +151,41 @@ def test_error_in_a_worker_is_one_line(start: Start, api: str) -> None:
     )
 
 
+def test_a_command_that_fails_leaves_the_run_its_study(start: Start, workplace: Path, api: str) -> None:
+    run = Run(workplace / "runs" / "tiny")
+    before = run.study_file.read_bytes()
+    for command, refusal in (
+        (("train", "runs/tiny", "--set", "evaluation.classifier=resnet99"), "no classifier is called 'resnet99'"),
+        (("report", "runs/tiny", "--set", "gan.kimg=500"), "was made with other settings"),
+    ):
+        process = start(*command, PREFECT_API_URL=api)
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 1
+        assert refusal in errors
+        assert errors.count("\n") == 1
+        assert run.study_file.read_bytes() == before
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_interrupted_run_leaves_no_process_and_no_lock(start: Start, workplace: Path) -> None:
-    run = Run(workplace / "runs" / "long")
-    mark = f"interrupted {workplace}"
+@pytest.mark.parametrize(("sent", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_run_that_is_ended_leaves_no_process_and_no_lock(
+    start: Start, workplace: Path, sent: signal.Signals, word: str
+) -> None:
+    run = Run(workplace / "runs" / word)
+    mark = f"{word} {workplace}"
     process = start("augment", "tiny.toml", "--run-dir", str(run.root), "--set", "gan.kimg=1e6", WHO=mark)
     deadline = time.monotonic() + PATIENCE
     while not list(run.progress.glob("train*")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.2)
     assert len(marked(mark)) > 3
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
-    assert errors.endswith("gansynth: interrupted; the same command resumes where it stopped\n")
+    os.killpg(process.pid, sent)  # to all processes at once, as terminals and batch systems do
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + sent
+    assert errors.endswith(f"gansynth: {word}; the same command resumes where it stopped\n")
     assert "Traceback" not in errors
+    deadline = time.monotonic() + 10
+    while marked(mark) and time.monotonic() < deadline:
+        time.sleep(0.2)
     assert marked(mark) == []
     with run.lock():
         assert manifests(run).keys() == {"dataset"}

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gansynth.artifacts import publish
+from gansynth.arms import ARMS
+from gansynth.artifacts import publish, read_manifest
 from gansynth.evaluation.statistics import compare_arms, decide, recommend
 from gansynth.modalities.image.storage import encode_png
+from gansynth.requests import arm_request, fidelity_request, model_request, summary_request, synthetic_request
 from gansynth.results import (
     FIDELITY_FILE,
     GRID_FILE,
@@ -47,6 +49,7 @@ def write_run(
     optional: bool = True,
     draw: Draw = draw_pattern,
     name: str = "shapes",
+    licence: str = "MIT",
 ) -> tuple[Study, Run]:
     """Write the artifacts of a run; every second class is rare. Without `optional`, only the evaluation is there."""
     random = np.random.default_rng(7)
@@ -54,7 +57,7 @@ def write_run(
     study = Study.model_validate(
         {
             "name": name,
-            "source": {"path": "shapes", "licence": "MIT"},
+            "source": {"path": "shapes", "licence": licence},
             "scarcity": {"per_class": 200, "rare_classes": rare, "rare_per_class": 10},
             "evaluation": {"repetitions": repetitions, "arms": arms},
         }
@@ -62,9 +65,9 @@ def write_run(
     run = Run(root)
     shift = random.normal(0, 0.012, repetitions)
     values = {arm: MEANS.get(arm, 0.64) + shift + random.normal(0, 0.006, repetitions) for arm in arms}
-    _write_evaluation(study, run, list(classes), values, draw, random)
     if optional:
         _write_others(study, run, list(classes), random)
+    _write_evaluation(study, run, list(classes), values, draw, random)
     return study, run
 
 
@@ -154,7 +157,7 @@ def _write_evaluation(
         for kind in ("real", "synthetic")
         for index in range(8)
     ]
-    with publish(run.evaluation, "evaluate", {}, {}) as draft:
+    with publish(run.evaluation, "evaluate", summary_request(study), _evaluated(study, run)) as draft:
         (draft.path / SUMMARY_FILE).write_text(summary.model_dump_json())
         frame.to_parquet(draft.path / SCORES_FILE)
         pd.DataFrame(fidelity, columns=["repetition", "metric", "class_name", "value"]).to_parquet(
@@ -171,10 +174,12 @@ def _write_others(study: Study, run: Run, classes: list[str], random: np.random.
         draft.counts.update(counts, classes=len(classes))
         quarantine = [{"source": "square/broken<1>.png", "reason": "is no image"}]
         (draft.path / "quarantine.json").write_text(json.dumps(quarantine))
+    data = digests(dataset=run.dataset)
     for unit in (None, *range(study.evaluation.repetitions)):
-        with publish(run.model(unit), "train", {}, {}) as draft:
+        with publish(run.model(unit), "train", model_request(study, unit), data) as draft:
             (draft.path / "metrics.jsonl").write_text("".join(_curve(random)))
-        with publish(run.synthetic(unit), "generate", {}, {}) as draft:
+        model = digests(model=run.model(unit))
+        with publish(run.synthetic(unit), "generate", synthetic_request(study, unit), model) as draft:
             kept = {f"kept_{label}": 400 for label in range(len(classes))}
             rejected = {f"rejected_teacher_{label}": 200 for label in range(len(classes))}
             draft.counts.update(
@@ -182,11 +187,24 @@ def _write_others(study: Study, run: Run, classes: list[str], random: np.random.
             )
             draft.counts.update(kept | rejected)
     for repetition in range(study.evaluation.repetitions):
+        samples = data | digests(model=run.model(repetition), synthetic=run.synthetic(repetition))
         for arm in study.evaluation.arms:
-            with publish(run.arm(repetition, arm), "evaluate", {}, {}) as draft:
+            parents = samples if ARMS[arm].synthetic else data
+            with publish(run.arm(repetition, arm), "evaluate", arm_request(study, repetition, arm), parents) as draft:
                 draft.counts.update(test=2000)
-        with publish(run.fidelity(repetition), "evaluate", {}, {}):
+        with publish(run.fidelity(repetition), "evaluate", fidelity_request(study, repetition), samples):
             pass
+
+
+def _evaluated(study: Study, run: Run) -> dict[str, str]:
+    """Return the digests of what an evaluation speaks of, made up where it is not there."""
+    repetitions = range(study.evaluation.repetitions)
+    arms = {f"arm {arm} {r}": run.arm(r, arm) for r in repetitions for arm in study.evaluation.arms}
+    return digests(**arms, **{f"fidelity {r}": run.fidelity(r) for r in repetitions})
+
+
+def digests(**places: Path) -> dict[str, str]:
+    return {name: read_manifest(place).digest if place.exists() else "gone" for name, place in places.items()}
 
 
 def _curve(random: np.random.Generator) -> list[str]:

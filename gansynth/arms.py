@@ -1,0 +1,22 @@
+"""The arms of the comparison: what each trains on."""
+
+from typing import NamedTuple
+
+
+class Arm(NamedTuple):
+    """How an arm trains: class-balanced draws, classical augmentation, synthetic samples, and their labels shuffled."""
+
+    balanced: bool
+    augmented: bool = False
+    synthetic: bool = False
+    shuffled: bool = False
+
+
+ARMS = {
+    "real": Arm(balanced=False),
+    "oversampled": Arm(balanced=True),
+    "classical": Arm(balanced=True, augmented=True),
+    "gan": Arm(balanced=True, synthetic=True),
+    "gan+classical": Arm(balanced=True, augmented=True, synthetic=True),
+    "shuffled": Arm(balanced=True, synthetic=True, shuffled=True),
+}
