@@ -38,20 +38,17 @@ AUGMENTATIONS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 _LARGEST_PROBABILITY = {"affine": 1.0, "cutout": 0.5, "flip": 0.5}
 
 
-def augment(images: Tensor, names: Sequence[str], probability: float, random: torch.Generator) -> Tensor:
+def augment(images: Tensor, names: Sequence[str], probability: Tensor, random: torch.Generator) -> Tensor:
     """Apply the named augmentations in order, each to a random subset of the images.
 
     Args:
         images: (N, channels, height, width) in [-1, 1].
         names: Keys of AUGMENTATIONS.
-        probability: Share of images that each augmentation reaches; cutout and flip reach half of that.
+        probability: Scalar, 0 to 1, the share of images that each augmentation reaches; cutout and flip reach half.
         random: Generator on the same device.
     """
     for name in names:
-        share = probability * _LARGEST_PROBABILITY[name]
         changed = AUGMENTATIONS[name](images, random)
-        if share < 1:
-            chosen = torch.rand(len(images), 1, 1, 1, generator=random, device=images.device) < share
-            changed = torch.where(chosen, changed, images)
-        images = changed
+        chosen = torch.rand(len(images), 1, 1, 1, generator=random, device=images.device)
+        images = torch.where(chosen < probability * _LARGEST_PROBABILITY[name], changed, images)
     return images

@@ -1,15 +1,19 @@
 """What every adversarial family shares: the settings of the loop and the shape of its networks."""
 
 import copy
+from abc import abstractmethod
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from gansynth.settings import Settings
 
 SampleShape = tuple[int, int, int]
 """Channels, height, width."""
+
+LossName = Literal["relativistic", "non_saturating", "hinge", "wasserstein"]
+PenaltyName = Literal["r1_r2", "r1", "interpolated"]
 
 
 class GanConfig(Settings):
@@ -27,16 +31,31 @@ class GanConfig(Settings):
     batch_size: int = Field(
         default=32, ge=2, description="Real samples, and as many generated ones, in each optimiser step."
     )
-    loss: Literal["relativistic", "non_saturating"] = Field(
+    loss: LossName = Field(
         default="relativistic",
         description="Adversarial loss: `relativistic` pairs each real sample with a generated one of its class,"
-        " `non_saturating` is the one of the first GAN paper.",
+        " `non_saturating` is the one of the first GAN paper, `hinge` that of BigGAN, `wasserstein` that of WGAN-GP.",
     )
-    penalty: float = Field(
-        default=0.2, ge=0, description="Weight of the R1 and R2 gradient penalties; 0 switches them off."
+    penalty_kind: PenaltyName = Field(
+        default="r1_r2",
+        description="Penalty on the discriminator's gradient: `r1_r2`, its squared norm at real and generated samples;"
+        " `r1`, at real ones alone; `interpolated`, its distance from 1 between the two (WGAN-GP).",
     )
+    penalty: float = Field(default=0.2, ge=0, description="Weight of that penalty; 0 switches it off.")
     penalty_every: int = Field(
-        default=8, ge=1, description="Apply the penalties at every n-th step, scaled by n (lazy regularisation)."
+        default=8, ge=1, description="Apply the penalty at every n-th step, scaled by n (lazy regularisation)."
+    )
+    lecam: float = Field(
+        default=0,
+        ge=0,
+        description="Weight of LeCam regularisation, which holds the logits near those of earlier steps"
+        " (arXiv 2104.03310).",
+    )
+    feature_matching: float = Field(
+        default=0,
+        ge=0,
+        description="Weight of feature matching: the generator also meets the mean features that the discriminator sees"
+        " in real samples of each class (arXiv 1606.03498).",
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of both Adam optimisers.")
     beta2: float = Field(default=0.99, gt=0, lt=1, description="Second-moment decay of Adam; the first is 0.")
@@ -66,8 +85,28 @@ class GanConfig(Settings):
         default=1.0,
         ge=0,
         le=1,
-        description="Share of samples that `affine` reaches; `cutout` and `flip` reach half of it.",
+        description="Share of samples that `affine` reaches; `cutout` and `flip` reach half of it. With adaptive"
+        " control, the share at the start.",
     )
+    augmentation_control: Literal["fixed", "adaptive"] = Field(
+        default="fixed",
+        description="`fixed`: that share throughout (DiffAugment); `adaptive`: more while the discriminator overfits,"
+        " up to 0.8 (ADA, arXiv 2006.06676).",
+    )
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> "GanConfig":
+        if self.loss == "wasserstein" and (self.penalty_kind != "interpolated" or self.penalty == 0):
+            raise ValueError(
+                "loss 'wasserstein' measures a distance only where the gradient has norm 1; set penalty_kind to"
+                " 'interpolated' and penalty to 10"
+            )
+        if self.loss == "relativistic" and self.lecam > 0:
+            raise ValueError(
+                "lecam holds logits near an anchor, and loss 'relativistic' knows differences of logits alone; set"
+                " lecam to 0 or choose another loss"
+            )
+        return self
 
 
 class Generator(Protocol):
@@ -85,13 +124,39 @@ def with_default(name: str, value: Any) -> Any:  # noqa: ANN401  # a field's def
     return field
 
 
+class Discriminator(nn.Module):
+    """Maps samples (N, *shape) in [-1, 1] and labels (N,) to realness logits (N,), by way of features."""
+
+    @abstractmethod
+    def embed(self, samples: Tensor) -> Tensor:
+        """Map samples (N, *shape) to features (N, D)."""
+
+    @abstractmethod
+    def judge(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Map features (N, D) and labels (N,) to logits (N,)."""
+
+    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
+        return self.judge(self.embed(samples), labels)
+
+
+def halvings(side: int, smallest: int = 4) -> tuple[int, int]:
+    """Return the side of the smallest grid, and how often `side` is halved to reach it, at least once.
+
+    Halving stops at an odd side or before one below `smallest`: 28 gives (7, 2), 32 gives (4, 3).
+    """
+    count = 1
+    side //= 2
+    while side % 2 == 0 and side // 2 >= smallest:
+        side, count = side // 2, count + 1
+    return side, count
+
+
 class Family(NamedTuple):
     """An adversarial family: its settings and its two networks, both built as `Network(config, shape, n_classes)`.
 
-    The generator also satisfies the protocol `Generator`. The discriminator maps samples (N, *shape) in [-1, 1] and
-    labels (N,) to realness logits (N,).
+    The generator also satisfies the protocol `Generator`.
     """
 
     config: type[GanConfig]
     generator: type[nn.Module]
-    discriminator: type[nn.Module]
+    discriminator: type[Discriminator]

@@ -6,7 +6,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from gansynth.gans.base import GanConfig, SampleShape, with_default
+from gansynth.gans import base
+from gansynth.gans.base import GanConfig, LossName, SampleShape, with_default
 
 
 class MlpConfig(GanConfig):
@@ -16,7 +17,7 @@ class MlpConfig(GanConfig):
     latent_dim: int = Field(default=64, ge=1, description="Dimensions of the latent space.")
     width: int = Field(default=256, ge=1, description="Units of each hidden layer.")
     kimg: float = with_default("kimg", 200)
-    loss: Literal["relativistic", "non_saturating"] = with_default("loss", "non_saturating")
+    loss: LossName = with_default("loss", "non_saturating")
     penalty: float = with_default("penalty", 0.0)
     learning_rate: float = with_default("learning_rate", 2e-4)
     augmentation: tuple[Literal["affine", "cutout", "flip"], ...] = with_default("augmentation", ())
@@ -43,22 +44,27 @@ class Generator(nn.Module):
         return samples.view(-1, *self.shape)
 
 
-class Discriminator(nn.Module):
-    """Two hidden layers from pixels and a label embedding to a logit."""
+class Discriminator(base.Discriminator):
+    """Two hidden layers from pixels, and a last one from these features and a label embedding to a logit."""
 
     def __init__(self, config: MlpConfig, shape: SampleShape, n_classes: int) -> None:
         super().__init__()
         self.label = nn.Embedding(n_classes, config.latent_dim)
-        self.layers = nn.Sequential(
-            nn.Linear(_size(shape) + config.latent_dim, 2 * config.width),
-            nn.LeakyReLU(0.2),
-            nn.Linear(2 * config.width, config.width),
+        self.layers = nn.Sequential(nn.Linear(_size(shape), 2 * config.width), nn.LeakyReLU(0.2))
+        self.head = nn.Sequential(
+            nn.Linear(2 * config.width + config.latent_dim, config.width),
             nn.LeakyReLU(0.2),
             nn.Linear(config.width, 1),
         )
 
-    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
-        logits: Tensor = self.layers(torch.cat([samples.flatten(1), self.label(labels)], dim=1))
+    def embed(self, samples: Tensor) -> Tensor:
+        """Map samples to the first hidden layer."""
+        features: Tensor = self.layers(samples.flatten(1))
+        return features
+
+    def judge(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Map features and labels to realness logits."""
+        logits: Tensor = self.head(torch.cat([features, self.label(labels)], dim=1))
         return logits.squeeze(1)
 
 

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from gansynth.gans.base import GanConfig, SampleShape
+from gansynth.gans import base
+from gansynth.gans.base import GanConfig, SampleShape, halvings
 
 LABEL_FEATURES = 32
 SMALLEST_SIDE = 6
@@ -93,7 +94,7 @@ class Generator(nn.Module):
         channels, side, _ = shape
         width, _, blocks = PRESETS[config.preset]
         self.latent_dim = config.latent_dim
-        self.side, doublings = _smallest_side(side)
+        self.side, doublings = halvings(side, SMALLEST_SIDE)
         self.label = nn.Embedding(n_classes, LABEL_FEATURES)
         condition = config.latent_dim + LABEL_FEATURES
         self.stem = nn.Linear(condition, width * self.side**2)
@@ -129,14 +130,14 @@ class DiscriminatorBlock(nn.Module):
         return x
 
 
-class Discriminator(nn.Module):
+class Discriminator(base.Discriminator):
     """Convolutions down to the smallest grid, a linear layer, and a projection on the label's embedding."""
 
     def __init__(self, config: ResidualConfig, shape: SampleShape, n_classes: int) -> None:
         super().__init__()
         channels, side, _ = shape
         _, width, blocks = PRESETS[config.preset]
-        doublings = _smallest_side(side)[1]
+        doublings = halvings(side, SMALLEST_SIDE)[1]
         layers = [DiscriminatorBlock(channels * 4, width, 1, blocks - 1)]
         side //= 2
         for level in range(doublings):
@@ -148,22 +149,17 @@ class Discriminator(nn.Module):
         self.label = nn.Embedding(n_classes, 128)
         nn.init.normal_(self.label.weight, std=128**-0.5)
 
-    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
+    def embed(self, samples: Tensor) -> Tensor:
+        """Map samples to 128 features."""
         x = F.pixel_unshuffle(samples, 2).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             x = layer(x)
-        x = F.leaky_relu(self.features(x.flatten(1)), 0.2)
-        result: Tensor = self.realness(x).squeeze(1) + (x * self.label(labels)).sum(1)
-        return result
+        return F.leaky_relu(self.features(x.flatten(1)), 0.2)
 
-
-def _smallest_side(side: int) -> tuple[int, int]:
-    """Return the side of the generator's first grid and how often it doubles to reach `side`, at least once."""
-    doublings = 1
-    side //= 2
-    while side % 2 == 0 and side // 2 >= SMALLEST_SIDE:
-        side, doublings = side // 2, doublings + 1
-    return side, doublings
+    def judge(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Map features and labels to realness logits."""
+        logits: Tensor = self.realness(features).squeeze(1) + (features * self.label(labels)).sum(1)
+        return logits
 
 
 def _silent(conv: nn.Conv2d) -> nn.Conv2d:

@@ -69,7 +69,13 @@ def memorisation(findings: Findings) -> list[str]:
 
 def warnings(findings: Findings) -> list[str]:
     """Return everything a reader should know before trusting the numbers."""
-    return [*findings.summary.warnings, *_data_warnings(findings), *_generation_warnings(findings), *_mixed(findings)]
+    return [
+        *findings.summary.warnings,
+        *_data_warnings(findings),
+        *_training_warnings(findings),
+        *_generation_warnings(findings),
+        *_mixed(findings),
+    ]
 
 
 def _data_warnings(findings: Findings) -> list[str]:
@@ -89,6 +95,15 @@ def _data_warnings(findings: Findings) -> list[str]:
     if conflicts:
         found.append(f"{formats.plural(conflicts, 'row')} of the source occur under more than one class.")
     return found
+
+
+def _training_warnings(findings: Findings) -> list[str]:
+    return [
+        f"{place}: training went wrong {formats.plural(setbacks, 'time')}; it was rolled back to its last sound state"
+        " and went on at a lower learning rate."
+        for place, manifest in findings.manifests["train"].items()
+        if (setbacks := manifest.counts.get("setbacks", 0))
+    ]
 
 
 def _generation_warnings(findings: Findings) -> list[str]:

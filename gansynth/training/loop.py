@@ -11,22 +11,31 @@ from torch import Tensor, nn
 
 from gansynth.gans import FAMILIES, GanConfig
 from gansynth.gans.augmentation import augment
-from gansynth.gans.base import Generator, SampleShape
-from gansynth.gans.losses import LOSSES, gradient_penalty
+from gansynth.gans.base import Discriminator, Generator, SampleShape
+from gansynth.gans.losses import LOSSES, distance_from_slope_one, feature_matching, lecam, squared_gradients
 from gansynth.modalities.image import Codec
 from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, seeded_globally
 
+# of ADA: steps between changes, the share of the budget in which it can go from 0 to 1, its target and its limit
+ADAPT_EVERY, ADAPT_SHARE, ADAPT_TARGET, LARGEST_SHARE = 4, 0.25, 0.6, 0.8
+ANCHOR_DECAY = 0.99
+
 
 @dataclass(frozen=True)
 class Players:
-    """The networks of adversarial training and their optimisers. `average` follows the generator's weights."""
+    """The networks of adversarial training, their optimisers, and what it remembers besides.
+
+    `average` follows the generator's weights. `memory` holds scalars: `augmentation`, the share of samples that is
+    augmented, and `real` and `fake`, moving averages of the logits.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
     average: nn.Module
     generator_optimiser: torch.optim.Adam
     discriminator_optimiser: torch.optim.Adam
+    memory: dict[str, Tensor]
 
 
 def build_players(config: GanConfig, family: str, shape: SampleShape, n_classes: int, seed: int) -> Players:
@@ -41,7 +50,9 @@ def build_players(config: GanConfig, family: str, shape: SampleShape, n_classes:
         for network in (generator, discriminator)
     ]
     average = copy.deepcopy(generator).requires_grad_(False)
-    return Players(generator, discriminator, average, optimisers[0], optimisers[1])
+    start = {"augmentation": config.augmentation_probability, "real": 0.0, "fake": 0.0}
+    memory = {name: torch.tensor(value) for name, value in start.items()}
+    return Players(generator, discriminator, average, optimisers[0], optimisers[1], memory)
 
 
 class AdversarialLoop:
@@ -60,10 +71,14 @@ class AdversarialLoop:
             players.discriminator, players.discriminator_optimiser
         )
         self.average = players.average.to(fabric.device)
+        for name, value in players.memory.items():
+            players.memory[name] = value.to(fabric.device)
+        self.rate_share = 1.0
         self.latent_dim = cast(Generator, players.generator).latent_dim
         self.total_steps = max(1, round(config.kimg * 1000 / config.batch_size))
         self.batch = config.batch_size // fabric.world_size
         self.loss = LOSSES[config.loss]
+        self.augmentation_step = ADAPT_EVERY * config.batch_size / (ADAPT_SHARE * config.kimg * 1000)
         self.random = torch.Generator(device=fabric.device)
         self.values = torch.tensor(samples.values).to(fabric.device)
         self.labels = torch.tensor(samples.labels).to(fabric.device)
@@ -79,7 +94,10 @@ class AdversarialLoop:
         fake = self.generator(self._draw_latents(), labels)
         penalise = self.config.penalty > 0 and number % self.config.penalty_every == 0
         metrics, logits_real = self._train_discriminator(real, fake.detach(), labels, penalise=penalise)
-        metrics["g_loss"] = self._train_generator(fake, labels, logits_real)
+        metrics["g_loss"] = self._train_generator(fake, real, labels, logits_real)
+        metrics["augmentation"] = self.players.memory["augmentation"].clone()
+        if self.config.augmentation_control == "adaptive" and number % ADAPT_EVERY == 0:
+            self._adapt_augmentation(metrics)
         self._update_average(number)
         return metrics
 
@@ -88,27 +106,76 @@ class AdversarialLoop:
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Update the discriminator; return metrics and its logits of the real samples before the update."""
         seen = self._augment(torch.cat([real, fake]))
+        if penalise and self.config.penalty_kind == "interpolated":
+            seen = torch.cat([seen, self._between(*seen.chunk(2))])
         seen.requires_grad_(penalise)
-        logits = self.discriminator(seen, labels.repeat(2))
-        logits_real, logits_fake = logits.chunk(2)
+        logits = self.discriminator(seen, labels.repeat(len(seen) // len(labels)))
+        logits_real, logits_fake = logits[: 2 * len(labels)].chunk(2)
         loss = self.loss.discriminator(logits_real, logits_fake)
-        metrics = {"d_loss": loss, "d_real": logits_real.mean(), "d_fake": logits_fake.mean()}
+        metrics = {
+            "d_loss": loss,
+            "d_real": logits_real.mean(),
+            "d_fake": logits_fake.mean(),
+            "d_sign": self._sign(logits_real, logits_fake),
+        }
         if penalise:
-            # the mean over real and fake is half of R1 + R2; lazy regularisation makes up for the steps without
-            metrics["penalty"] = gradient_penalty(logits, seen)
+            metrics["penalty"] = self._penalty(seen, logits)
+            # lazy regularisation makes up for the steps without
             loss = loss + self.config.penalty * self.config.penalty_every * metrics["penalty"]
+        if self.config.lecam > 0:
+            loss = loss + self.config.lecam * self._lecam(logits_real, logits_fake)
         self.discriminator_optimiser.zero_grad()
         self.fabric.backward(loss)
         self.discriminator_optimiser.step()
         return {name: value.detach() for name, value in metrics.items()}, logits_real.detach()
 
-    def _train_generator(self, fake: Tensor, labels: Tensor, logits_real: Tensor) -> Tensor:
+    def _penalty(self, seen: Tensor, logits: Tensor) -> Tensor:
+        """Return the gradient penalty at what the discriminator has seen: real, generated, and what lies between."""
+        if self.config.penalty_kind == "interpolated":
+            logits_between = logits[-self.batch :]
+            return distance_from_slope_one(squared_gradients(logits_between, seen)[-self.batch :])
+        # over real and generated samples the mean is half of R1 + R2, or half of R1
+        return squared_gradients(logits if self.config.penalty_kind == "r1_r2" else logits[: self.batch], seen).mean()
+
+    def _between(self, real: Tensor, fake: Tensor) -> Tensor:
+        share = torch.rand(len(real), 1, 1, 1, generator=self.random, device=real.device)
+        return torch.lerp(real, fake, share)
+
+    def _lecam(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Let the moving averages of the logits follow, and return how far the logits are from those."""
+        memory = self.players.memory
+        for name, logits in (("real", real), ("fake", fake)):
+            memory[name].lerp_(self._over_processes(logits.detach().mean()), 1 - ANCHOR_DECAY)
+        return lecam(real, fake, memory["real"], memory["fake"])
+
+    def _sign(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the overfitting heuristic of ADA: the mean sign of real logits, or of their lead in a paired loss."""
+        return (real - fake if self.config.loss == "relativistic" else real).sign().mean()
+
+    @torch.no_grad()
+    def _adapt_augmentation(self, metrics: Mapping[str, Tensor]) -> None:
+        """Augment more if the discriminator overfits, else less (ADA, arXiv 2006.06676)."""
+        direction = (self._over_processes(metrics["d_sign"]) - ADAPT_TARGET).sign()
+        self.players.memory["augmentation"].add_(direction * self.augmentation_step).clamp_(0, LARGEST_SHARE)
+
+    def _over_processes(self, value: Tensor) -> Tensor:
+        if self.fabric.world_size == 1:
+            return value
+        return cast(Tensor, self.fabric.all_reduce(value, reduce_op="mean"))
+
+    def _train_generator(self, fake: Tensor, real: Tensor, labels: Tensor, logits_real: Tensor) -> Tensor:
         """Update the generator on the samples that the discriminator has just seen; return its loss."""
         # the bare network: its gradients are not wanted, so no process may wait for another's
-        discriminator = self.players.discriminator.requires_grad_(False)
+        discriminator = cast(Discriminator, self.players.discriminator).requires_grad_(False)
         with self.fabric.autocast():
-            logits_fake = discriminator(self._augment(fake), labels).float()
+            features = discriminator.embed(self._augment(fake))
+            logits_fake = discriminator.judge(features, labels).float()
         loss = self.loss.generator(logits_real, logits_fake)
+        if self.config.feature_matching > 0:
+            with torch.no_grad(), self.fabric.autocast():
+                wanted = discriminator.embed(self._augment(real))
+            distance = feature_matching(wanted.float(), features.float(), labels, len(self.counts))
+            loss = loss + self.config.feature_matching * distance
         self.generator_optimiser.zero_grad()
         self.fabric.backward(loss)
         self.generator_optimiser.step()
@@ -139,13 +206,13 @@ class AdversarialLoop:
         return torch.randn(self.batch, self.latent_dim, generator=self.random, device=self.fabric.device)
 
     def _augment(self, images: Tensor) -> Tensor:
-        return augment(images, self.config.augmentation, self.config.augmentation_probability, self.random)
+        return augment(images, self.config.augmentation, self.players.memory["augmentation"], self.random)
 
     def _schedule(self, number: int) -> None:
         """Set the learning rate: linear warm-up, plateau, linear decay to zero."""
         rising = (number + 1) / max(1, self.config.warmup_steps)
         falling = (self.total_steps - number) / max(1.0, self.config.decay_share * self.total_steps)
-        rate = self.config.learning_rate * min(1.0, rising, falling)
+        rate = self.rate_share * self.config.learning_rate * min(1.0, rising, falling)
         for optimiser in (self.players.generator_optimiser, self.players.discriminator_optimiser):
             for group in optimiser.param_groups:
                 group["lr"] = rate

@@ -16,11 +16,15 @@ from gansynth.training.loop import Players
 
 @dataclass
 class Counters:
-    """How far training has come. `history` holds the logged metrics, one mapping per line."""
+    """How far training has come.
+
+    `history` holds the logged metrics, one mapping per line; `setbacks` says why and when it was rolled back.
+    """
 
     step: int = 0
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
+    setbacks: list[str] = field(default_factory=list)
 
 
 def save_state(path: Path, players: Players, counters: Counters, request: str) -> None:
@@ -30,6 +34,7 @@ def save_state(path: Path, players: Players, counters: Counters, request: str) -
         "step": str(counters.step),
         "seconds": str(counters.seconds),
         "history": json.dumps(counters.history),
+        "setbacks": json.dumps(counters.setbacks),
     }
     partial = path.with_suffix(".tmp")
     save_file(_tensors(players), partial, metadata)
@@ -52,7 +57,10 @@ def load_state(path: Path, players: Players, request: str) -> Counters:
         getattr(players, name).load_state_dict(_under(tensors, name))
     for name in ("generator_optimiser", "discriminator_optimiser"):
         _restore_optimiser(getattr(players, name), _under(tensors, name))
-    return Counters(int(metadata["step"]), float(metadata["seconds"]), json.loads(metadata["history"]))
+    for key, value in _under(tensors, "memory").items():
+        players.memory[key].copy_(value)
+    history, setbacks = json.loads(metadata["history"]), json.loads(metadata["setbacks"])
+    return Counters(int(metadata["step"]), float(metadata["seconds"]), history, setbacks)
 
 
 def _tensors(players: Players) -> dict[str, Tensor]:
@@ -64,6 +72,8 @@ def _tensors(players: Players) -> dict[str, Tensor]:
         for index, state in getattr(players, name).state_dict()["state"].items():
             for key, value in state.items():
                 tensors[f"{name}.{index}.{key}"] = value
+    for key, value in players.memory.items():
+        tensors[f"memory.{key}"] = value
     return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
 

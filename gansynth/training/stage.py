@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,12 +29,16 @@ from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, torch_generator
 from gansynth.splits import draw_split
 from gansynth.study import Study
+from gansynth.training.health import diversity, trouble
 from gansynth.training.loop import AdversarialLoop, Players, build_players
 from gansynth.training.resume import Counters, load_state, save_state
 
 STATE_FILE = "state.safetensors"
+# logged lines and saved states of a training; each saved state falls on a logged line
 LOGGED_POINTS = 40
 SAVED_POINTS = 10
+MOST_SETBACKS = 3
+RATE_AFTER_SETBACK = 0.5
 GRID_COLUMNS = 8
 DELIVERY_SEED_INDEX = 1_000_000
 
@@ -56,7 +59,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
 
     Raises:
         ArtifactError: The dataset is not there, or the model cannot be written.
-        TrainingError: The losses are no longer finite.
+        TrainingError: Training goes wrong again and again.
     """
     directory = run.model(repetition)
     request, parents = model_request(study, repetition), dataset_parent(run)
@@ -80,7 +83,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         (draft.path / METRICS_FILE).write_text("".join(lines))
         for grid in sorted(work.glob("grid-*.png")):
             (draft.path / grid.name).write_bytes(grid.read_bytes())
-        draft.counts.update(rows=len(samples), steps=counters.step)
+        draft.counts.update(rows=len(samples), steps=counters.step, setbacks=len(counters.setbacks))
     for leftover in work.iterdir():
         leftover.unlink()
     work.rmdir()
@@ -126,14 +129,34 @@ class _Job:
 
 
 def _fit_gan(fabric: Fabric, job: _Job) -> None:
-    """Run the adversarial loop to its end, saving its state on the way; the last state is the result."""
+    """Train to the end, saving the state on the way; the last state is the result.
+
+    Where training goes wrong, it is rolled back to the last state that was sound and goes on at a lower learning rate.
+    """
     job.work.mkdir(parents=True, exist_ok=True)
+    while found := _train_while_sound(fabric, job):
+        if fabric.is_global_zero:
+            players, counters = job.restore()
+            counters.setbacks.append(found)
+            save_state(job.work / STATE_FILE, players, counters, job.key)
+        fabric.barrier()
+
+
+def _train_while_sound(fabric: Fabric, job: _Job) -> str:
+    """Run the adversarial loop from the last saved state; return where and why it stopped, nothing at its end."""
     study = job.study
     players, counters = job.restore()
-    if counters.step == 0 and fabric.is_global_zero:
+    if len(counters.setbacks) > MOST_SETBACKS:
+        raise TrainingError(
+            f"gan: {counters.setbacks[-1]}, and a lower learning rate did not help {MOST_SETBACKS} times; lower"
+            " gan.learning_rate, raise gan.penalty or give more rows"
+        )
+    if counters.step == 0 and not counters.setbacks and fabric.is_global_zero:
         for leftover in job.work.iterdir():  # of a training with other settings
             leftover.unlink()
+        save_state(job.work / STATE_FILE, players, counters, job.key)
     loop = AdversarialLoop(study.gan, players, job.samples, job.codec, fabric, job.seed)
+    loop.rate_share = RATE_AFTER_SETBACK ** len(counters.setbacks)
     started, earlier = time.monotonic(), counters.seconds
     label = f"train {repetition_label(job.repetition)}"
     with Progress(job.progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps) as progress:
@@ -146,15 +169,33 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
             last = counters.step == loop.total_steps or _out_of_time(fabric, study, counters)
             if last or counters.step % _every(loop, LOGGED_POINTS) == 0:
                 counters.history.append(_log_line(metrics, counters, study))
-            if fabric.is_global_zero and (last or counters.step % _every(loop, SAVED_POINTS) == 0):
-                _save_grid(job.work / f"grid-{counters.step:07d}.png", loop, study, len(job.samples.class_names))
-                save_state(job.work / STATE_FILE, players, counters, job.key)
+                saved = last or counters.step % _every(loop, SAVED_POINTS) == 0
+                if found := _take_stock(loop, job, counters, saved=saved):
+                    return found
             if last:
                 break
+    return ""
+
+
+def _take_stock(loop: AdversarialLoop, job: _Job, counters: Counters, *, saved: bool) -> str:
+    """Judge training by its log, with a look at its samples if it is to be saved, and save it if it is sound.
+
+    Only the first process looks and saves; all return its judgement: where and why training went wrong, or nothing.
+    """
+    fabric = loop.fabric
+    if saved and fabric.is_global_zero:
+        counters.history[-1]["diversity"] = _look(loop, job, counters)
+    found: str = fabric.broadcast(trouble(counters.history))
+    if found:
+        return f"{found} at step {counters.step}"
+    if saved and fabric.is_global_zero:
+        save_state(job.work / STATE_FILE, loop.players, counters, job.key)
+    return ""
 
 
 def _every(loop: AdversarialLoop, points: int) -> int:
-    return max(1, loop.total_steps // points)
+    finest = max(1, loop.total_steps // LOGGED_POINTS)
+    return finest * (LOGGED_POINTS // points)
 
 
 def _out_of_time(fabric: Fabric, study: Study, counters: Counters) -> bool:
@@ -165,21 +206,19 @@ def _out_of_time(fabric: Fabric, study: Study, counters: Counters) -> bool:
 
 
 def _log_line(metrics: Mapping[str, Tensor], counters: Counters, study: Study) -> dict[str, float]:
-    line = {name: value.item() for name, value in metrics.items()}
-    if not all(map(math.isfinite, line.values())):
-        raise TrainingError(
-            f"gan: losses are not finite at step {counters.step}; lower gan.learning_rate or raise gan.penalty"
-        )
     kimg = counters.step * study.gan.batch_size / 1000
-    return {"step": counters.step, "kimg": kimg, **line}
+    return {"step": counters.step, "kimg": kimg, **{name: value.item() for name, value in metrics.items()}}
 
 
 @torch.no_grad()
-def _save_grid(path: Path, loop: AdversarialLoop, study: Study, n_classes: int) -> None:
-    """Draw samples of the averaged generator, a row per class, always from the same latents."""
-    random = torch_generator(study.seed, "grid", device=loop.fabric.device)
-    labels = torch.arange(n_classes, device=loop.fabric.device).repeat_interleave(GRID_COLUMNS)
-    latents = torch.randn(len(labels), loop.latent_dim, generator=random, device=loop.fabric.device)
+def _look(loop: AdversarialLoop, job: _Job, counters: Counters) -> float:
+    """Save a picture of samples of the averaged generator, a row per class, and return how diverse they are."""
+    n_classes, device = len(job.samples.class_names), loop.fabric.device
+    random = torch_generator(job.study.seed, "grid", device=device)  # always the same latents
+    labels = torch.arange(n_classes, device=device).repeat_interleave(GRID_COLUMNS)
+    latents = torch.randn(len(labels), loop.latent_dim, generator=random, device=device)
     images = loop.codec.decode(loop.average.eval()(latents, labels))
     rows = [np.concatenate(row, axis=1) for row in images.reshape(n_classes, GRID_COLUMNS, *images.shape[1:])]
-    path.write_bytes(MODALITIES[study.modality.kind].encode_png(np.concatenate(rows)))
+    picture = MODALITIES[job.study.modality.kind].encode_png(np.concatenate(rows))
+    (job.work / f"grid-{counters.step:07d}.png").write_bytes(picture)
+    return diversity(images, labels.cpu().numpy(), job.samples)

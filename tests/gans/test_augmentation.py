@@ -12,10 +12,10 @@ def seeded() -> torch.Generator:
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_each_augmentation_passes_gradients_and_repeats_with_its_seed(name: str) -> None:
     images = torch.rand(16, 3, 12, 12).requires_grad_()
-    changed = augment(images, [name], 1.0, seeded())
+    changed = augment(images, [name], torch.tensor(1.0), seeded())
     assert changed.shape == images.shape
     assert not torch.equal(changed, images)
-    torch.testing.assert_close(changed, augment(images, [name], 1.0, seeded()))
+    torch.testing.assert_close(changed, augment(images, [name], torch.tensor(1.0), seeded()))
     changed.square().sum().backward()
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
@@ -23,12 +23,12 @@ def test_each_augmentation_passes_gradients_and_repeats_with_its_seed(name: str)
 
 def test_probability_zero_changes_nothing() -> None:
     images = torch.rand(4, 1, 8, 8)
-    assert torch.equal(augment(images, list(AUGMENTATIONS), 0.0, seeded()), images)
+    assert torch.equal(augment(images, list(AUGMENTATIONS), torch.tensor(0.0), seeded()), images)
 
 
 def test_cutout_reaches_about_half_of_the_images() -> None:
     images = torch.ones(400, 1, 10, 10)
-    touched = (augment(images, ["cutout"], 1.0, seeded()) == 0).flatten(1).any(1).float().mean()
+    touched = (augment(images, ["cutout"], torch.tensor(1.0), seeded()) == 0).flatten(1).any(1).float().mean()
     assert 0.4 < touched < 0.6
 
 

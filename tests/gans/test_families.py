@@ -6,6 +6,7 @@ import torch
 
 from gansynth.devices import make_fabric
 from gansynth.gans import FAMILIES
+from gansynth.gans.losses import LOSSES
 from gansynth.modalities.image import Codec
 from gansynth.samples import Samples
 from gansynth.study import ComputeConfig
@@ -41,14 +42,28 @@ def test_sampling_does_not_depend_on_the_batch(kind: str) -> None:
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
+LOSS_SETTINGS = {
+    "relativistic": {"loss": "relativistic", "penalty_kind": "r1_r2"},
+    "non_saturating": {"loss": "non_saturating", "penalty_kind": "r1"},
+    "hinge": {"loss": "hinge", "penalty_kind": "r1", "lecam": 0.1, "feature_matching": 1.0},
+    "wasserstein": {"loss": "wasserstein", "penalty_kind": "interpolated", "penalty": 10.0, "penalty_every": 1},
+}
+
+
+def test_every_loss_is_in_the_suite() -> None:
+    assert LOSS_SETTINGS.keys() == LOSSES.keys()
+
+
+@pytest.mark.parametrize("loss", LOSS_SETTINGS)
 @pytest.mark.parametrize("kind", FAMILIES)
-def test_a_short_training_learns_what_the_label_means(kind: str) -> None:
+def test_a_short_training_learns_what_the_label_means(kind: str, loss: str) -> None:
     # class 0 is black and class 1 is white: the asked label must decide the brightness
     random = np.random.default_rng(0)
     labels = np.arange(40) % 2
     values = (labels[:, None, None, None] * 200 + random.integers(0, 30, (40, 8, 8, 1))).astype(np.uint8)
     samples = Samples(values, labels.astype(np.int64), ("black", "white"))
-    config = FAMILIES[kind].config(kimg=6, batch_size=20, learning_rate=2e-3, augmentation=(), warmup_steps=10)
+    settings = {"kimg": 6, "batch_size": 20, "learning_rate": 2e-3, "augmentation": (), "warmup_steps": 10}
+    config = FAMILIES[kind].config.model_validate(settings | {"penalty": 0.2} | LOSS_SETTINGS[loss])
     players = build_players(config, kind, (1, 8, 8), 2, seed=1)
     codec = Codec.fit(samples.values)
     loop = AdversarialLoop(config, players, samples, codec, make_fabric(ComputeConfig(accelerator="cpu")), seed=1)

@@ -17,6 +17,7 @@ from shapes import draw_shapes
 from gansynth.artifacts import read_manifest
 from gansynth.checkpoints import load_model
 from gansynth.errors import ArtifactError, TrainingError
+from gansynth.gans import FAMILIES, MlpConfig
 from gansynth.runs import Run
 from gansynth.samples import Samples
 from gansynth.study import ComputeConfig, Study
@@ -102,6 +103,17 @@ def test_exploding_losses_are_refused_and_leave_no_model(tiny_study: Study, make
     assert not run.model(0).exists()
 
 
+def test_a_setback_is_rolled_back_at_a_lower_rate_and_told(tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    # its losses overflow in the first steps at 1.6e9, and in later ones at 4e8
+    gan = MlpConfig(kimg=0.064, batch_size=16, learning_rate=1.6e9, warmup_steps=0, decay_share=0)
+    study = tiny_study.model_copy(update={"gan": gan})
+    train_repetition(study, run, 0)
+    counts = read_manifest(run.model(0)).counts
+    assert 1 <= counts["setbacks"] <= 3
+    assert counts["steps"] == 4
+
+
 def test_a_damaged_model_is_refused(tiny_study: Study, make_run: MakeRun) -> None:
     run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
     directory = train_repetition(tiny_study, run, 0)
@@ -110,7 +122,7 @@ def test_a_damaged_model_is_refused(tiny_study: Study, make_run: MakeRun) -> Non
         load_model(directory, tiny_study.compute)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "residual"])
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_every_family_trains_through_the_stage(kind: str, tiny_study: Study, make_run: MakeRun) -> None:
     run = make_run(draw_shapes(6), draw_shapes(4, seed=1))
     gan = {"kind": kind, "kimg": 0.16, "batch_size": 16}

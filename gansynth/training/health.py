@@ -1,0 +1,53 @@
+"""Whether adversarial training is still sound: finite, and diverse within every class."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from gansynth.samples import Indices, Samples, Values
+
+COLLAPSED = 0.1
+"""A class has collapsed when its samples vary less than this share of what its real rows vary."""
+
+
+def diversity(values: Values, labels: Indices, real: Samples) -> float:
+    """Return how much generated samples vary within their class, as a share of how much real rows do.
+
+    Variation is the root of the mean variance over all pixels or columns. Classes of one repeated real row do not
+    count.
+
+    Args:
+        values: Generated samples, stored as real ones are, (N, ...).
+        labels: Their classes, (N,); every class that occurs has two samples or more.
+        real: Real training rows.
+
+    Returns:
+        The share of the class that varies least, 0 or more; 1 if no class counts.
+    """
+    shares = []
+    for label in np.unique(labels):
+        spread = _variation(real.values[real.labels == label])
+        if spread > 0:
+            shares.append(_variation(values[labels == label]) / spread)
+    return min(shares, default=1.0)
+
+
+def trouble(lines: list[dict[str, float]]) -> str:
+    """Return what is wrong with training, in a few words, from its logged metrics; nothing if it is sound.
+
+    Diversity that has never been there does not count: early samples are alike in every training.
+    """
+    if not lines:
+        return ""
+    if not all(map(math.isfinite, lines[-1].values())):
+        return "losses are not finite"
+    course = [line["diversity"] for line in lines if "diversity" in line]
+    if any(before >= COLLAPSED > after for before, after in pairwise(course)):
+        return "samples of a class have become alike"
+    return ""
+
+
+def _variation(values: npt.NDArray[np.generic]) -> float:
+    return float(np.sqrt(values.astype(np.float64).var(0).mean()))
