@@ -3,16 +3,16 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help demo test test-all check docs bench clean
+.PHONY: help demo test test-all check docs bench-gain clean
 
 help:
-	@echo "make demo      install, and run the main job on the data that ship with the project"
-	@echo "make test      install, and run the tests"
-	@echo "make test-all  the same with the slow ones"
-	@echo "make check     lint, formatting, types and the layers of imports"
-	@echo "make docs      write docs/cli.md and docs/settings.md from the code"
-	@echo "make bench     measure the gain on the data that ship, with 20 images a class"
-	@echo "make clean     remove caches and what was built; runs and .venv stay"
+	@echo "make demo        install, and run the main job on the data that ship with the project"
+	@echo "make test        install, and run the tests"
+	@echo "make test-all    the same with the slow ones"
+	@echo "make check       lint, formatting, types and the layers of imports"
+	@echo "make docs        write docs/cli.md and docs/settings.md from the code"
+	@echo "make bench-gain  measure the gain on the data that ship, from 10 images a class to a long tail"
+	@echo "make clean       remove caches and what was built; runs and .venv stay"
 
 demo: $(INSTALLED)
 	$(BIN)/gansynth augment data/studies/fashion_rare.toml
@@ -29,7 +29,7 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/pytest tests/test_layers.py
 
-bench: $(INSTALLED)
+bench-gain: $(INSTALLED)
 	$(BIN)/python -m benchmarks.gain --size 28
 
 docs: $(INSTALLED)

@@ -1,11 +1,14 @@
 """One suite over every family: a new one in FAMILIES is tested at once."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from gansynth.devices import make_fabric
-from gansynth.gans import FAMILIES
+from gansynth.gans import FAMILIES, ResidualConfig
 from gansynth.gans.losses import LOSSES
 from gansynth.modalities.image import Codec
 from gansynth.samples import Samples
@@ -73,3 +76,32 @@ def test_a_short_training_learns_what_the_label_means(kind: str, loss: str) -> N
     latents = torch.randn(100, loop.latent_dim, generator=torch.Generator().manual_seed(0))
     brightness = loop.average.eval()(latents, asked).mean((1, 2, 3))
     assert ((brightness > 0) == (asked == 1)).float().mean() >= 0.95
+
+
+def test_adaptive_augmentation_follows_the_discriminator() -> None:
+    # a discriminator of unlike samples wins at once, and its lead calls for more augmentation
+    values = np.tile(np.array([0, 255], np.uint8), 512).reshape(4, 16, 16, 1)
+    samples = Samples(values, np.array([0, 0, 1, 1]), ("one", "other"))
+    config = ResidualConfig(kimg=0.64, batch_size=16, augmentation_control="adaptive", augmentation_probability=0.0)
+    players = build_players(config, "residual", (1, 16, 16), 2, seed=0)
+    fabric = make_fabric(ComputeConfig(accelerator="cpu"))
+    loop = AdversarialLoop(config, players, samples, Codec.fit(samples.values), fabric, seed=0)
+    shares = [float(loop.step(step)["augmentation"]) for step in range(loop.total_steps)]
+    assert shares[0] == 0
+    assert max(shares) == pytest.approx(0.8)
+    # it changes every fourth step, by what takes it from 0 to 1 in a quarter of the budget
+    changes = {round(abs(after - before), 6) for before, after in pairwise(shares)}
+    assert changes <= {0.0, 0.4}
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"loss": "wasserstein"}, "penalty_kind to 'interpolated'"),
+        ({"loss": "wasserstein", "penalty_kind": "interpolated", "penalty": 0}, "penalty to 10"),
+        ({"loss": "relativistic", "lecam": 0.1}, "differences of logits"),
+    ],
+)
+def test_pairs_that_cannot_work_are_refused_with_the_reason(settings: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        ResidualConfig.model_validate(settings)

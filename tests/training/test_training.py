@@ -69,7 +69,9 @@ def test_same_seed_same_weights_and_repetitions_differ(tiny_study: Study, make_r
 
 
 def test_killed_and_resumed_training_ends_with_the_same_weights(tiny_study: Study, make_run: MakeRun) -> None:
-    study = with_gan(tiny_study, kimg=3.2)
+    # with all that training remembers besides its weights
+    remembering = {"loss": "hinge", "lecam": 0.1, "augmentation_control": "adaptive", "augmentation_probability": 0.2}
+    study = with_gan(tiny_study, kimg=3.2, **remembering)
     run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
     expected = weights(train_repetition(study, run, 0).rename(run.root / "uninterrupted"))
     state = run.model(0).with_name(".model.resume") / "state.safetensors"
