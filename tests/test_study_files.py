@@ -77,7 +77,10 @@ def test_kind_chooses_the_family(tmp_path: Path) -> None:
         ("[evaluation]\nratios = [0, 1.5]", "study.toml: evaluation.ratios.1: must be less than 1 (given: 1.5)"),
         (
             '[gan]\nkind = "residul"',
-            "study.toml: gan.kind: must be one of 'residual', 'mlp' (given: 'residul'); did you mean 'residual'?",
+            (
+                "study.toml: gan.kind: must be one of 'residual', 'mlp', 'dcgan', 'stylegan2' (given: 'residul');"
+                " did you mean 'residual'?"
+            ),
         ),
         ("[gan]\nkimgs = 3", "study.toml: gan.kimgs: no such setting in kind 'residual'; did you mean 'kimg'?"),
         ("[evaluatoin]\nsteps = 3", "study.toml: evaluatoin: no such setting; did you mean 'evaluation'?"),

@@ -38,17 +38,21 @@ AUGMENTATIONS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 _LARGEST_PROBABILITY = {"affine": 1.0, "cutout": 0.5, "flip": 0.5}
 
 
-def augment(images: Tensor, names: Sequence[str], probability: Tensor, random: torch.Generator) -> Tensor:
+def augment(images: Tensor, names: Sequence[str], probability: Tensor | float, random: torch.Generator) -> Tensor:
     """Apply the named augmentations in order, each to a random subset of the images.
 
     Args:
         images: (N, channels, height, width) in [-1, 1].
         names: Keys of AUGMENTATIONS.
-        probability: Scalar, 0 to 1, the share of images that each augmentation reaches; cutout and flip reach half.
+        probability: The share of images that each augmentation reaches, 0 to 1; cutout and flip reach half of it. A
+            tensor, which is a scalar, is not brought to the processor.
         random: Generator on the same device.
     """
     for name in names:
+        share = probability * _LARGEST_PROBABILITY[name]
         changed = AUGMENTATIONS[name](images, random)
-        chosen = torch.rand(len(images), 1, 1, 1, generator=random, device=images.device)
-        images = torch.where(chosen < probability * _LARGEST_PROBABILITY[name], changed, images)
+        if isinstance(share, Tensor) or share < 1:
+            chosen = torch.rand(len(images), 1, 1, 1, generator=random, device=images.device) < share
+            changed = torch.where(chosen, changed, images)
+        images = changed
     return images

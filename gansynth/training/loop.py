@@ -206,7 +206,9 @@ class AdversarialLoop:
         return torch.randn(self.batch, self.latent_dim, generator=self.random, device=self.fabric.device)
 
     def _augment(self, images: Tensor) -> Tensor:
-        return augment(images, self.config.augmentation, self.players.memory["augmentation"], self.random)
+        fixed = self.config.augmentation_control == "fixed"
+        share = self.config.augmentation_probability if fixed else self.players.memory["augmentation"]
+        return augment(images, self.config.augmentation, share, self.random)
 
     def _schedule(self, number: int) -> None:
         """Set the learning rate: linear warm-up, plateau, linear decay to zero."""

@@ -65,7 +65,7 @@ def test_a_short_training_learns_what_the_label_means(kind: str, loss: str) -> N
     labels = np.arange(40) % 2
     values = (labels[:, None, None, None] * 200 + random.integers(0, 30, (40, 8, 8, 1))).astype(np.uint8)
     samples = Samples(values, labels.astype(np.int64), ("black", "white"))
-    settings = {"kimg": 6, "batch_size": 20, "learning_rate": 2e-3, "augmentation": (), "warmup_steps": 10}
+    settings = {"kimg": 3, "batch_size": 20, "learning_rate": 2e-3, "augmentation": (), "warmup_steps": 10}
     config = FAMILIES[kind].config.model_validate(settings | {"penalty": 0.2} | LOSS_SETTINGS[loss])
     players = build_players(config, kind, (1, 8, 8), 2, seed=1)
     codec = Codec.fit(samples.values)
