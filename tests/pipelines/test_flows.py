@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from prefect import Flow
 
+from gansynth.gans import FAMILIES
 from gansynth.study import Study
 from pipelines.augment import augment
 from pipelines.evaluate import evaluate
@@ -22,5 +23,6 @@ def test_form_holds_every_setting_with_its_description(flow: Flow[..., Any]) -> 
     sections = form["definitions"]
     assert set(sections["Study"]["properties"]) == set(Study.model_fields)
     assert sections["EvaluationConfig"]["properties"]["repetitions"]["description"]
-    families = sections["Study"]["properties"]["gan"]["anyOf"]
-    assert [family["$ref"].split("/")[-1] for family in families] == ["ResidualConfig", "MlpConfig"]
+    families = [family["$ref"].split("/")[-1] for family in sections["Study"]["properties"]["gan"]["anyOf"]]
+    assert set(families) == {family.config.__name__ for family in FAMILIES.values()}
+    assert families[0] == "ResidualConfig"  # the default comes first
