@@ -4,6 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from gansynth.reporting.figures import Scale, axis, forest_row, kind_of
+from gansynth.reporting.formats import gain, interval
 
 SMALLEST_GAIN = 3.0
 
@@ -15,7 +16,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 60rem
 h2 { margin-top: 2.5rem; } table { border-collapse: collapse; margin: 1rem 0; }
 th, td { text-align: left; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); }
 td { font-variant-numeric: tabular-nums; } p { color: var(--soft); }
-.line { display: grid; grid-template-columns: 22rem 1fr; align-items: center; column-gap: 1rem; font-size: .9rem; }
+.line { display: grid; grid-template-columns: 25rem 1fr; align-items: center; column-gap: 1rem; font-size: .9rem; }
 .line b { font-weight: 600; } .line small { color: var(--soft); display: block; }
 @media (max-width: 42rem) { .line { grid-template-columns: 1fr; } }
 svg { overflow: visible; } .tick { stroke: var(--line); } .zero { stroke: var(--soft); }
@@ -41,15 +42,12 @@ def _regime(regime: str, rows: pd.DataFrame) -> Markup:
     chosen = rows[(rows["against"] == "real") | rows["best_without_gan"]].drop_duplicates(["dataset", "arm", "against"])
     scale = Scale.over([0.0, *chosen["ci_low"], *chosen["ci_high"]])
     lines = [
-        Markup(
-            '<div class="line"><div><b>{}</b>: {} over {}<small>{:+.1f} ({:+.1f} to {:+.1f}), {}</small></div>{}</div>'
-        ).format(
+        Markup('<div class="line"><div><b>{}</b>: {} over {}<small>{} ({}), {}</small></div>{}</div>').format(
             row["dataset"],
             row["arm"],
             row["against"],
-            row["gain"],
-            row["ci_low"],
-            row["ci_high"],
+            gain(row["gain"] / 100),
+            interval(row["ci_low"] / 100, row["ci_high"] / 100),
             row["verdict"],
             forest_row(
                 scale,
@@ -63,7 +61,7 @@ def _regime(regime: str, rows: pd.DataFrame) -> Markup:
         )
         for _, row in chosen.iterrows()
     ]
-    ticks = axis(scale, [f"{tick:+g}" for tick in scale.ticks])
+    ticks = axis(scale, [gain(tick / 100) for tick in scale.ticks])
     foot = Markup('<div class="line"><div></div>{}</div>').format(ticks)
     return Markup("<h2>{}</h2>{}{}{}").format(regime, _means(rows), Markup("").join(lines), foot)
 
@@ -76,8 +74,8 @@ def _means(rows: pd.DataFrame) -> Markup:
     both = pd.concat([against_real, against_best])
     means = both.groupby(["arm", "against"], sort=False)[["gain", "rare_gain"]].mean().reset_index()
     cells = [
-        Markup("<tr><td>{} over {}</td><td>{:+.1f}</td><td>{:+.1f}</td></tr>").format(
-            row["arm"], row["against"], row["gain"], row["rare_gain"]
+        Markup("<tr><td>{} over {}</td><td>{}</td><td>{}</td></tr>").format(
+            row["arm"], row["against"], gain(row["gain"] / 100), gain(row["rare_gain"] / 100)
         )
         for _, row in means.iterrows()
     ]
