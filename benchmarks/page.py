@@ -5,8 +5,9 @@ from markupsafe import Markup
 
 from gansynth.reporting.figures import Scale, axis, forest_row, kind_of
 from gansynth.reporting.formats import gain, interval
+from gansynth.study import EvaluationConfig
 
-SMALLEST_GAIN = 3.0
+SMALLEST_GAIN = 100 * EvaluationConfig().smallest_gain
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2733; --soft: #66727f; --line: #dfe4e9; --gan: #0b7a75; --plain: #8a6d1f; }
@@ -69,7 +70,7 @@ def _regime(regime: str, rows: pd.DataFrame) -> Markup:
 def _means(rows: pd.DataFrame) -> Markup:
     """Return a small table: the mean over the datasets of what an arm with a GAN gains."""
     with_gan = rows[rows["arm"].str.contains("gan")]
-    against_real = with_gan[with_gan["against"] == "real"].assign(against="real")
+    against_real = with_gan[with_gan["against"] == "real"]
     against_best = with_gan[with_gan["best_without_gan"]].assign(against="the best arm without a GAN")
     both = pd.concat([against_real, against_best])
     means = both.groupby(["arm", "against"], sort=False)[["gain", "rare_gain"]].mean().reset_index()

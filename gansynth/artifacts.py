@@ -149,8 +149,6 @@ def answers(manifest: Manifest, request: dict[str, Any], parents: dict[str, str]
 
 def is_current(directory: Path, request: dict[str, Any], parents: dict[str, str]) -> bool:
     """Tell whether `directory` holds an artifact that answers this request, each file as it was written."""
-    if not (directory / MANIFEST).exists():
-        return False
     try:
         manifest = verify(directory)
     except ArtifactError:

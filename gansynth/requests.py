@@ -122,13 +122,11 @@ def summary_parents(study: Study, run: Run) -> dict[str, str]:
     Raises:
         ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
     """
-    parents = {}
+    data, parents = dataset_parent(run), {}
     for repetition in range(study.evaluation.repetitions):
-        for arm in study.evaluation.arms:
-            request, of_arm = arm_request(study, repetition, arm), arm_parents(study, run, repetition, arm)
-            parents[f"arm {arm} {repetition}"] = _digest(run.arm(repetition, arm), request, of_arm, "evaluate")
-        request, of_fidelity = fidelity_request(study, repetition), fidelity_parents(study, run, repetition)
-        parents[f"fidelity {repetition}"] = _digest(run.fidelity(repetition), request, of_fidelity, "evaluate")
+        samples = fidelity_parents(study, run, repetition)
+        for name, place, request, of_samples in _evaluated(study, run, repetition):
+            parents[name] = _digest(place, request, samples if of_samples else data, "evaluate")
     return parents
 
 
@@ -154,7 +152,7 @@ def check_run(study: Study, run: Run) -> None:
 def _expected(study: Study, run: Run) -> Iterator[tuple[Path, str, dict[str, Any], dict[str, Path]]]:
     """Yield where each artifact of a run lies, its stage, its request, and where its parents lie."""
     repetitions = range(study.evaluation.repetitions)
-    arms: dict[str, Path] = {}
+    evaluated: dict[str, Path] = {}
     for unit in (*repetitions, None):
         model, synthetic = run.model(unit), run.synthetic(unit)
         yield model, "train", model_request(study, unit), {"dataset": run.dataset}
@@ -162,12 +160,18 @@ def _expected(study: Study, run: Run) -> Iterator[tuple[Path, str, dict[str, Any
     for repetition in repetitions:
         data = {"dataset": run.dataset}
         samples = {**data, "model": run.model(repetition), "synthetic": run.synthetic(repetition)}
-        for arm in study.evaluation.arms:
-            place = arms[f"arm {arm} {repetition}"] = run.arm(repetition, arm)
-            yield place, "evaluate", arm_request(study, repetition, arm), samples if ARMS[arm].synthetic else data
-        place = arms[f"fidelity {repetition}"] = run.fidelity(repetition)
-        yield place, "evaluate", fidelity_request(study, repetition), samples
-    yield run.evaluation, "evaluate", summary_request(study), arms
+        for name, place, request, of_samples in _evaluated(study, run, repetition):
+            evaluated[name] = place
+            yield place, "evaluate", request, samples if of_samples else data
+    yield run.evaluation, "evaluate", summary_request(study), evaluated
+
+
+def _evaluated(study: Study, run: Run, repetition: int) -> Iterator[tuple[str, Path, dict[str, Any], bool]]:
+    """Yield the name as a parent, the place, the request and the need of synthetic samples of all that is evaluated."""
+    for arm in study.evaluation.arms:
+        place, request = run.arm(repetition, arm), arm_request(study, repetition, arm)
+        yield f"arm {arm} {repetition}", place, request, ARMS[arm].synthetic
+    yield f"fidelity {repetition}", run.fidelity(repetition), fidelity_request(study, repetition), True
 
 
 def _digest(directory: Path, request: dict[str, Any], parents: dict[str, str], stage: str) -> str:

@@ -38,9 +38,14 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
 
 def save_study(study: Study, path: Path) -> None:
     """Write the resolved study as JSON, whole or not at all."""
+    write_whole(path, study.model_dump_json(indent=1).encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp")
-    partial.write_text(study.model_dump_json(indent=1))
+    partial.write_bytes(content)
     partial.replace(path)
 
 

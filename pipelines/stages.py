@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -17,7 +17,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from gansynth.reporting.formats import duration
 from gansynth.runs import Run
 from gansynth.study import Study
-from gansynth.study_files import save_study
+from gansynth.study_files import save_study, write_whole
 from pipelines.workers import stop_workers, worker_count
 
 logger = logging.getLogger("gansynth")
@@ -44,7 +44,7 @@ def hold(study: Study, run: Run) -> Iterator[None]:
             yield
         except Exception:
             if earlier is not None:
-                run.study_file.write_bytes(earlier)
+                write_whole(run.study_file, earlier)
             raise
 
 
@@ -59,10 +59,10 @@ class Stage:
         self.name, self.study, self.run, self.total = name, study, Run(run_dir), total
         self.finished = 0
         self.started = time.monotonic()
-        self._resources = ExitStack()
+        self._held = hold(study, self.run)
 
     def __enter__(self) -> Self:
-        self._resources.enter_context(hold(self.study, self.run))
+        self._held.__enter__()
         shutil.rmtree(self.run.progress, ignore_errors=True)  # what an earlier run left when it was killed
         self._tell("started", "started")
         return self
@@ -70,7 +70,7 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._resources.__exit__(kind, error, trace)
+        self._held.__exit__(kind, error, trace)
         if error is None:
             self._tell("done", f"done in {self._elapsed()}")
 

@@ -139,6 +139,22 @@ class Discriminator(nn.Module):
         return self.judge(self.embed(samples), labels)
 
 
+class ProjectionDiscriminator(Discriminator):
+    """A discriminator whose logit has a part that depends on the features alone, and their product with the label.
+
+    Miyato and Koyama 2018 (arXiv 1802.05637). A family's class sets both layers: `realness` maps features (N, D) to
+    (N, 1), and `label` embeds labels in (N, D).
+    """
+
+    realness: nn.Module
+    label: nn.Embedding
+
+    def judge(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Map features (N, D) and labels (N,) to logits (N,)."""
+        logits: Tensor = self.realness(features).squeeze(1) + (features * self.label(labels)).sum(1)
+        return logits
+
+
 def halvings(side: int, smallest: int = 4) -> tuple[int, int]:
     """Return the side of the smallest grid, and how often `side` is halved to reach it, at least once.
 
@@ -149,6 +165,11 @@ def halvings(side: int, smallest: int = 4) -> tuple[int, int]:
     while side % 2 == 0 and side // 2 >= smallest:
         side, count = side // 2, count + 1
     return side, count
+
+
+def widths(first: int, most: int, count: int) -> list[int]:
+    """Return the channels at each side, largest side first, over `count` halvings: they double until `most`."""
+    return [min(first * 2**level, most) for level in range(count + 1)]
 
 
 class Family(NamedTuple):

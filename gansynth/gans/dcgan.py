@@ -11,8 +11,16 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from gansynth.gans import base
-from gansynth.gans.base import GanConfig, LossName, PenaltyName, SampleShape, halvings, with_default
+from gansynth.gans.base import (
+    GanConfig,
+    LossName,
+    PenaltyName,
+    ProjectionDiscriminator,
+    SampleShape,
+    halvings,
+    widths,
+    with_default,
+)
 
 WIDEST = 8
 """Channels at the smallest sides, in multiples of those next to the samples."""
@@ -39,11 +47,11 @@ class Generator(nn.Module):
         channels, side, _ = shape
         self.latent_dim = config.latent_dim
         self.side, doublings = halvings(side)
-        widths = _widths(config.width, doublings)
+        channels_at = widths(config.width, WIDEST * config.width, doublings)
         self.label = nn.Embedding(n_classes, config.latent_dim)
-        self.stem = nn.Linear(2 * config.latent_dim, widths[-1] * self.side**2)
+        self.stem = nn.Linear(2 * config.latent_dim, channels_at[-1] * self.side**2)
         layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(reversed(widths)):
+        for inputs, outputs in pairwise(reversed(channels_at)):
             upsample = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
             layers += [nn.BatchNorm2d(inputs), nn.ReLU(), upsample]
         self.layers = nn.Sequential(*layers, nn.BatchNorm2d(config.width), nn.ReLU())
@@ -54,21 +62,21 @@ class Generator(nn.Module):
         return torch.tanh(self.last(self.layers(x.contiguous(memory_format=torch.channels_last))))
 
 
-class Discriminator(base.Discriminator):
+class Discriminator(ProjectionDiscriminator):
     """A strided convolution for each halving, and a projection on the label's embedding."""
 
     def __init__(self, config: DcganConfig, shape: SampleShape, n_classes: int) -> None:
         super().__init__()
         channels, side, _ = shape
         smallest, levels = halvings(side)
-        widths = [channels, *_widths(config.width, levels)[1:]]
+        channels_at = [channels, *widths(config.width, WIDEST * config.width, levels)[1:]]
         self.layers = nn.Sequential(
             *(
                 nn.Sequential(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
-                for inputs, outputs in pairwise(widths)
+                for inputs, outputs in pairwise(channels_at)
             )
         )
-        features = widths[-1] * smallest**2
+        features = channels_at[-1] * smallest**2
         self.realness = nn.Linear(features, 1)
         self.label = nn.Embedding(n_classes, features)
         nn.init.normal_(self.label.weight, std=features**-0.5)
@@ -77,13 +85,3 @@ class Discriminator(base.Discriminator):
         """Map samples to the features of the last convolution."""
         x: Tensor = self.layers(samples.contiguous(memory_format=torch.channels_last))
         return x.flatten(1)
-
-    def judge(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Map features and labels to realness logits."""
-        logits: Tensor = self.realness(features).squeeze(1) + (features * self.label(labels)).sum(1)
-        return logits
-
-
-def _widths(first: int, halvings: int) -> list[int]:
-    """Return the channels at each side, from the largest side to the smallest."""
-    return [first * min(2**level, WIDEST) for level in range(halvings + 1)]

@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from gansynth.gans import base
-from gansynth.gans.base import GanConfig, SampleShape, halvings
+from gansynth.gans.base import GanConfig, ProjectionDiscriminator, SampleShape, halvings
 
 LABEL_FEATURES = 32
 SMALLEST_SIDE = 6
@@ -130,7 +129,7 @@ class DiscriminatorBlock(nn.Module):
         return x
 
 
-class Discriminator(base.Discriminator):
+class Discriminator(ProjectionDiscriminator):
     """Convolutions down to the smallest grid, a linear layer, and a projection on the label's embedding."""
 
     def __init__(self, config: ResidualConfig, shape: SampleShape, n_classes: int) -> None:
@@ -155,11 +154,6 @@ class Discriminator(base.Discriminator):
         for layer in self.layers:
             x = layer(x)
         return F.leaky_relu(self.features(x.flatten(1)), 0.2)
-
-    def judge(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Map features and labels to realness logits."""
-        logits: Tensor = self.realness(features).squeeze(1) + (features * self.label(labels)).sum(1)
-        return logits
 
 
 def _silent(conv: nn.Conv2d) -> nn.Conv2d:

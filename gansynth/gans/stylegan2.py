@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gansynth.gans import base
-from gansynth.gans.base import GanConfig, LossName, PenaltyName, SampleShape, halvings, with_default
+from gansynth.gans.base import GanConfig, LossName, PenaltyName, SampleShape, halvings, widths, with_default
 
 GAIN = math.sqrt(2)  # makes up for what a leaky ReLU takes from the variance
 
@@ -127,16 +127,16 @@ class Generator(nn.Module):
         channels, side, _ = shape
         sizes = PRESETS[config.preset]
         smallest, doublings = halvings(side)
-        widths = _widths(sizes, doublings)
+        channels_at = widths(sizes.channels, sizes.most, doublings)
         self.width, self.mixing = sizes.style, config.style_mixing
         self.latent_dim = 2 * self.width + 1
         self.label = nn.Embedding(n_classes, self.width)
         self.mapping = nn.ModuleList(
             EqualLinear(self.width * (2 if layer == 0 else 1), self.width) for layer in range(sizes.mapping)
         )
-        self.start = nn.Parameter(torch.randn(1, widths[-1], smallest, smallest))
+        self.start = nn.Parameter(torch.randn(1, channels_at[-1], smallest, smallest))
         self.stages = nn.ModuleList(
-            Stage(inputs, outputs, channels, sizes.style) for inputs, outputs in pairwise(reversed(widths))
+            Stage(inputs, outputs, channels, sizes.style) for inputs, outputs in pairwise(reversed(channels_at))
         )
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
@@ -188,12 +188,12 @@ class Discriminator(base.Discriminator):
         channels, side, _ = shape
         sizes = PRESETS[config.preset]
         smallest, levels = halvings(side)
-        widths = _widths(sizes, levels)
-        self.first = EqualConv(channels, widths[0], 1)
-        self.blocks = nn.Sequential(*(Halving(inputs, outputs) for inputs, outputs in pairwise(widths)))
-        self.features = EqualLinear(widths[-1] * smallest**2, widths[-1])
-        self.realness = EqualLinear(widths[-1], 1)
-        self.label = nn.Embedding(n_classes, widths[-1])
+        channels_at = widths(sizes.channels, sizes.most, levels)
+        self.first = EqualConv(channels, channels_at[0], 1)
+        self.blocks = nn.Sequential(*(Halving(inputs, outputs) for inputs, outputs in pairwise(channels_at)))
+        self.features = EqualLinear(channels_at[-1] * smallest**2, channels_at[-1])
+        self.realness = EqualLinear(channels_at[-1], 1)
+        self.label = nn.Embedding(n_classes, channels_at[-1])
 
     def embed(self, samples: Tensor) -> Tensor:
         """Map samples to features, as many as the widest convolution has channels."""
@@ -205,11 +205,6 @@ class Discriminator(base.Discriminator):
         projection = (features * self.label(labels)).sum(1) * features.shape[1] ** -0.5
         logits: Tensor = self.realness(features).squeeze(1) + projection
         return logits
-
-
-def _widths(sizes: Sizes, halvings: int) -> list[int]:
-    """Return the channels at each side, from the largest side to the smallest."""
-    return [min(sizes.channels * 2**level, sizes.most) for level in range(halvings + 1)]
 
 
 def _activate(x: Tensor) -> Tensor:

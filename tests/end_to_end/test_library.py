@@ -9,11 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from safetensors.numpy import load_file, save_file
 from shapes import draw_shapes
+from tampering import alter_training_rows
 
-from gansynth.artifacts import MANIFEST, publish, read_manifest
-from gansynth.checkpoints import TRAINING_ROWS
+from gansynth.artifacts import publish, read_manifest
 from gansynth.datasets import load_synthetic, write_dataset
 from gansynth.errors import ArtifactError, EvaluationError
 from gansynth.evaluation import evaluate, evaluate_arm, evaluate_fidelity
@@ -134,12 +133,7 @@ def test_a_generator_that_knows_other_rows_is_not_evaluated(tiny_study: Study, t
     run = Run(tmp_path / "run")
     dataset_artifact(run, draw_shapes(12), draw_shapes(8, seed=1))
     train_repetition(tiny_study, run, 0)
-    known = load_file(run.model(0) / TRAINING_ROWS)
-    known["rows"][0] = 12 * 3  # the first test row
-    manifest = read_manifest(run.model(0))
-    with publish(run.model(0), "train", manifest.request, manifest.parents) as draft:
-        shutil.copytree(run.model(0), draft.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
-        save_file(known, draft.path / TRAINING_ROWS)
+    alter_training_rows(run.model(0), "rows", 0, 12 * 3)  # the first test row
     generate_repetition(tiny_study, run, 0)
     with pytest.raises(EvaluationError, match="trained on other rows"):
         evaluate_arm(tiny_study, run, 0, "gan")

@@ -1,14 +1,13 @@
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from safetensors.numpy import load_file, save_file
+from tampering import alter_training_rows
 
-from gansynth.artifacts import MANIFEST, publish, read_manifest
-from gansynth.checkpoints import TRAINING_ROWS, load_model
+from gansynth.artifacts import read_manifest
+from gansynth.checkpoints import load_model
 from gansynth.datasets import load_synthetic, load_teacher_probabilities
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation import export, generate, generate_repetition
@@ -16,7 +15,7 @@ from gansynth.generation.sampler import Sampler
 from gansynth.generation.writers import DIGITAL_SOURCE_TYPE
 from gansynth.runs import Run
 from gansynth.seeding import derive_seed
-from gansynth.study import Study
+from gansynth.study import ComputeConfig, Study
 
 RunMaker = Callable[..., tuple[Run, Study]]
 
@@ -106,12 +105,8 @@ def test_near_copies_are_replaced_by_later_candidates(make_run: RunMaker) -> Non
 
 def plant_embeddings(run: Run, embeddings: np.ndarray) -> None:
     """Give the first training rows of class 2 these places in the teacher's embedding."""
-    rows = load_file(run.model(0) / TRAINING_ROWS)
-    rows["embeddings"][np.flatnonzero(rows["labels"] == 2)[: len(embeddings)]] = embeddings
-    manifest = read_manifest(run.model(0))
-    with publish(run.model(0), "train", manifest.request, manifest.parents) as draft:
-        shutil.copytree(run.model(0), draft.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
-        save_file(rows, draft.path / TRAINING_ROWS)
+    labels = load_model(run.model(0), ComputeConfig()).training_labels
+    alter_training_rows(run.model(0), "embeddings", np.flatnonzero(labels == 2)[: len(embeddings)], embeddings)
 
 
 def test_export_draws_evenly_from_the_delivered_model(make_run: RunMaker, tmp_path: Path) -> None:
