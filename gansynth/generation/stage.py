@@ -88,7 +88,8 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
     if format not in WRITERS:
         raise StudyError(f"format: {format!r} is unknown; choose one of {', '.join(WRITERS)}")
     study = read_study(run)
-    parents = model_parent(study, run, None)
+    # held to its manifest alone: a trained model stays of use to later versions, which may know more settings
+    parents = {"model": verify(run.model(None)).digest}
     settings = study.generation.model_copy(update={"format": format})
     request = samples_request(study, settings) | {"seed": seed, "count": count}
     destination = destination.resolve()
