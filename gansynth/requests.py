@@ -59,7 +59,9 @@ def fidelity_request(study: Study, repetition: int) -> dict[str, Any]:
 
 def arm_request(study: Study, repetition: int, arm: str) -> dict[str, Any]:
     """Return what determines an arm of a repetition."""
-    return {**fidelity_request(study, repetition), "arm": arm}
+    request = {**fidelity_request(study, repetition), "arm": arm}
+    del request["evaluation"]["inception_weights"]
+    return request
 
 
 def summary_request(study: Study) -> dict[str, Any]:

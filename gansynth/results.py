@@ -15,6 +15,7 @@ FIDELITY_FILE = "fidelity.parquet"
 MEMORISATION_FILE = "memorisation.json"
 PAIRS_FILE = "pairs.parquet"
 GRID_FILE = "grid.parquet"
+BLINDED_FILE = "blinded.parquet"
 
 
 class ArmSummary(BaseModel):
@@ -81,6 +82,10 @@ class Memorisation(BaseModel):
         description="Share of synthetic samples whose nearest training row is nearer than their nearest held-out"
         " row, both sets of equal size; 0.5 without memorisation."
     )
+    c_t: float = Field(
+        description="The data-copying test C_T (arXiv 2004.05675) with the classes as its cells: 0 on average without"
+        " memorisation, where a single class has a standard deviation of 1; far below 0 for copies."
+    )
     median_distance_ratio: float = Field(
         description="Median of the distance to training divided by the distance to held-out rows."
     )
@@ -100,8 +105,8 @@ class Summary(BaseModel):
 
     Beside it lie `scores.parquet` (arm, repetition, metric, class_name, value; class_name is empty unless the
     metric is `recall`), `fidelity.parquet` (repetition, metric, class_name, value), `pairs.parquet` (repetition,
-    class_name, distance, held_out_distance, synthetic, training; the last two PNG bytes, closest first) and
-    `grid.parquet` (class_name, kind 'real' or 'synthetic', image as PNG bytes).
+    class_name, distance, held_out_distance, synthetic, training; the last two PNG bytes, closest first), and
+    `grid.parquet` and `blinded.parquet` (class_name, kind 'real' or 'synthetic', image as PNG bytes).
     """
 
     metric: str

@@ -147,6 +147,11 @@ class EvaluationConfig(Settings):
         min_length=1,
         description="The same for the arm with classical augmentation, which needs fewer synthetic samples.",
     )
+    inception_weights: str | None = Field(
+        default=None,
+        description="Weights file of the Inception network, as torch-fidelity publishes it: fidelity is then measured"
+        " on its features, else on those of the teacher. Relative paths start at the study file.",
+    )
     inner_folds: int = Field(default=2, ge=2, description="Folds of that inner validation.")
     inner_steps: int = Field(
         default=100, ge=1, description="Optimiser steps of each classifier of the inner validation."

@@ -15,6 +15,7 @@ from gansynth.runs import Run
 from gansynth.study import Study
 
 LONGEST_VALUE = 80
+PATHS = (("source", "path"), ("evaluation", "inception_weights"))
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -22,17 +23,18 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Read a study from a TOML file.
 
     Args:
-        path: The file. A relative `source.path` in it starts at the file's folder.
+        path: The file. Relative paths in it start at the file's folder.
         overrides: Settings such as `gan.kimg=200` that replace those of the file. The value is read as TOML,
-            or taken as it stands if it is none. A relative `source.path` given here starts at the current folder.
+            or taken as it stands if it is none. Relative paths given here start at the current folder.
 
     Raises:
         StudyError: The file cannot be read, or a setting is missing, misspelt or out of range.
     """
     data = _read_toml(path)
-    source = data.get("source")
-    if isinstance(source, dict) and isinstance(source.get("path"), str):
-        source["path"] = _absolute(source["path"], path.parent)
+    for section, name in PATHS:
+        settings = data.get(section)
+        if isinstance(settings, dict) and isinstance(settings.get(name), str):
+            settings[name] = _absolute(settings[name], path.parent)
     return _build(data, overrides, str(path))
 
 
@@ -108,7 +110,7 @@ def _override(data: dict[str, Any], override: str) -> None:
     if not separator or not name or not all(sections):
         raise StudyError(f"--set: {override!r} is no setting; write it like gan.kimg=200")
     value = _value(text.strip())
-    if [*sections, name] == ["source", "path"]:
+    if (*sections, name) in PATHS:
         value = _absolute(str(value), Path.cwd())
     for section in sections:
         data = data.setdefault(section, {})

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gansynth.artifacts import publish
 from gansynth.datasets import write_dataset
@@ -43,3 +45,17 @@ def make_run(tmp_path: Path) -> Callable[[Samples, Samples], Run]:
         return run
 
     return make
+
+
+@pytest.fixture(scope="session")
+def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of random weights of the right shapes for the Inception network."""
+    path = tmp_path_factory.mktemp("weights") / "inception.pth"
+    with pytest.MonkeyPatch.context() as patch:  # the constructor would download the real ones
+        module = "torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url"
+        patch.setattr(module, lambda *_, **__: {})
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
+        state = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"]).state_dict()
+    # the default initialisation fades away over so many layers
+    torch.save({name: tensor * 6**0.5 if tensor.ndim == 4 else tensor for name, tensor in state.items()}, path)
+    return path

@@ -38,6 +38,8 @@ def test_source_is_found_beside_the_study(tmp_path: Path) -> None:
         assert load_study(path, ["source.path=here"]).source.path == str(elsewhere / "here")
         assert load_study(path, ["source.path=torchvision:MNIST"]).source.path == "torchvision:MNIST"
         assert load_study(path, [f"source.path={tmp_path}"]).source.path == str(tmp_path)
+        weights = load_study(path, ["evaluation.inception_weights=w.pth"]).evaluation.inception_weights
+        assert weights == str(elsewhere / "w.pth")
 
 
 def test_overrides_are_toml_or_bare_words(tmp_path: Path) -> None:

@@ -51,40 +51,55 @@ class FidelityRow(NamedTuple):
     value: float
 
 
-def fidelity_table(real: Embedded, synthetic: Embedded, class_names: tuple[str, ...], seed: int) -> list[FidelityRow]:
-    """Compare held-out real samples with synthetic ones, over all and class by class.
+def match_classes(real: Indices, synthetic: Indices, seed: int) -> tuple[Indices, Indices]:
+    """Choose rows to compare: of every class equally many real and synthetic ones, at random from the larger set.
 
-    Of every class both sets keep equally many rows, drawn at random from the larger one, so neither the sizes of the
-    sets nor their class mix enter. A class with fewer than two rows in either set is left out.
+    Neither the sizes of the sets nor their class mix then enter a comparison. A class with fewer than two rows in
+    either set is left out.
+
+    Args:
+        real: Labels of held-out real samples.
+        synthetic: Labels that synthetic samples were asked for.
+        seed: Root of the random draws.
+
+    Returns:
+        The chosen positions in both.
+
+    Raises:
+        EvaluationError: No class has two rows in both sets.
+    """
+    random = numpy_generator(seed, "fidelity")
+    chosen: list[tuple[Indices, Indices]] = []
+    for label in np.union1d(real, synthetic):
+        of_real = random.permutation(np.flatnonzero(real == label))
+        of_synthetic = random.permutation(np.flatnonzero(synthetic == label))
+        count = min(len(of_real), len(of_synthetic))
+        if count >= 2:
+            chosen.append((of_real[:count], of_synthetic[:count]))
+    if not chosen:
+        raise EvaluationError(
+            "fidelity: no class has two held-out and two synthetic samples; raise generation.amount or split.test_share"
+        )
+    real_rows, synthetic_rows = (np.concatenate(rows) for rows in zip(*chosen, strict=True))
+    return real_rows, synthetic_rows
+
+
+def fidelity_table(real: Embedded, synthetic: Embedded, class_names: tuple[str, ...], seed: int) -> list[FidelityRow]:
+    """Compare held-out real samples with as many synthetic ones of every class, over all and class by class.
 
     Args:
         real: Samples that trained neither the generator nor the embedding.
-        synthetic: Samples of the generator.
+        synthetic: Samples of the generator, chosen by `match_classes`.
         class_names: The names, in label order.
         seed: Root of the random draws.
 
     Returns:
         First the rows over all classes (`fid`, `kid`, `precision`, `recall`, `density`, `coverage`), then those of
         each class, without `fid`, which would need more samples than a class has.
-
-    Raises:
-        EvaluationError: No class has two rows in both sets.
     """
-    random = numpy_generator(seed, "fidelity")
-    kept: dict[str, tuple[Embeddings, Embeddings]] = {}
-    for label, name in enumerate(class_names):
-        of_real = random.permutation(real.of_class(label))
-        of_synthetic = random.permutation(synthetic.of_class(label))
-        count = min(len(of_real), len(of_synthetic))
-        if count >= 2:
-            kept[name] = (of_real[:count], of_synthetic[:count])
-    if not kept:
-        raise EvaluationError(
-            "fidelity: no class has two held-out and two synthetic samples; raise generation.amount or split.test_share"
-        )
-    all_real, all_synthetic = (np.concatenate(points) for points in zip(*kept.values(), strict=True))
-    table = [FidelityRow("fid", "", frechet_distance(all_real, all_synthetic))]
-    for name, (of_real, of_synthetic) in [("", (all_real, all_synthetic)), *kept.items()]:
+    table = [FidelityRow("fid", "", frechet_distance(real.points, synthetic.points))]
+    parts = {class_names[label]: (real.of_class(label), synthetic.of_class(label)) for label in np.unique(real.labels)}
+    for name, (of_real, of_synthetic) in [("", (real.points, synthetic.points)), *parts.items()]:
         values = {"kid": kernel_distance(of_real, of_synthetic, seed), **manifold_scores(of_real, of_synthetic)}
         table += [FidelityRow(metric, name, value) for metric, value in values.items()]
     return table

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from gansynth.errors import EvaluationError
 from gansynth.evaluation.fidelity import Embedded, Embeddings, distance_blocks
@@ -39,7 +40,8 @@ def memorisation(training: Embedded, held_out: Embedded, synthetic: Embedded, se
     is cut to the smaller one's size, 10 times at random, and the numbers go over all draws. A tie counts half.
 
     `near_copies` uses all rows and a bar per class, the smallest distance between a training and a held-out row.
-    `near_copies_by_chance` says how many samples would pass it without memorisation.
+    `near_copies_by_chance` says how many samples would pass it without memorisation. `c_t` is the mean of `copying`
+    over the classes, weighted by their held-out rows.
 
     Args:
         training: The rows that trained the generator.
@@ -70,13 +72,40 @@ def memorisation(training: Embedded, held_out: Embedded, synthetic: Embedded, se
         raise EvaluationError(
             "memorisation: no class has training, held-out and synthetic samples; raise generation.amount"
         )
+    cells = copying(training, held_out, synthetic)
+    weights = [len(held_out.of_class(label)) for label in cells]
     return Memorisation(
+        c_t=float(np.average(list(cells.values()), weights=weights)),
         share_nearer_to_training=float(np.concatenate(nearer).mean()),
         median_distance_ratio=float(np.median(np.concatenate(ratios))),
         near_copies=near_copies,
         near_copies_by_chance=by_chance,
         checked=checked,
     )
+
+
+def copying(training: Embedded, held_out: Embedded, synthetic: Embedded) -> dict[int, float]:
+    """Return the Z of the data-copying test C_T for each class (Meehan, Chaudhuri and Dasgupta 2020, arXiv 2004.05675).
+
+    It compares, by the Mann-Whitney test, how far synthetic samples lie from the nearest training row with how far
+    held-out rows do. The cells of the paper's partition are the classes here. Z is standard normal for a generator
+    that draws from the distribution of the rows, far below 0 for one that copies its training rows, and far above 0
+    for one that misses them.
+
+    Args:
+        training: The rows that trained the generator.
+        held_out: Rows of the same origin that it never saw.
+        synthetic: Its samples.
+
+    Returns:
+        Z by label, for the classes that have rows of all three kinds.
+    """
+    found = {}
+    for label in np.unique(synthetic.labels).tolist():
+        of_training, of_held_out, samples = (part.of_class(label) for part in (training, held_out, synthetic))
+        if len(of_training) and len(of_held_out):
+            found[label] = _rank_sum_z(_nearest(samples, of_training)[1], _nearest(of_held_out, of_training)[1])
+    return found
 
 
 def closest_pairs(training: Embedded, held_out: Embedded, synthetic: Embedded, count: int) -> list[Pair]:
@@ -113,3 +142,14 @@ def _nearest_in_draws(rows: Embeddings, reference: Embeddings, size: int, random
     for part, distances in distance_blocks(rows, reference):
         smallest[:, part] = [distances[:, draw].min(axis=1) for draw in draws]
     return smallest
+
+
+def _rank_sum_z(first: Floats, second: Floats) -> float:
+    """Return the Z of the Mann-Whitney test, below 0 where `first` is the smaller; ties share their mean rank."""
+    n, m = len(first), len(second)
+    ranks = rankdata(np.concatenate([first, second]))
+    tied = np.unique(ranks, return_counts=True)[1].astype(np.float64)
+    total = n + m
+    variance = n * m / 12 * (total + 1 - (tied**3 - tied).sum() / (total * (total - 1)))
+    surplus = ranks[:n].sum() - n * (total + 1) / 2
+    return float(surplus / np.sqrt(variance)) if variance > 0 else 0.0

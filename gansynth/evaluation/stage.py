@@ -15,23 +15,31 @@ from gansynth.checkpoints import TrainedModel, load_model
 from gansynth.classifiers import Classifier, Diet, fit_classifier
 from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
 from gansynth.errors import EvaluationError
+from gansynth.evaluation import pictures
 from gansynth.evaluation.arms import build_diet, choose_ratio, fit_arm, prepare_synthetic
-from gansynth.evaluation.fidelity import Embedded, fidelity_table
-from gansynth.evaluation.memorisation import closest_pairs, memorisation
+from gansynth.evaluation.fidelity import Embedded, FidelityRow, fidelity_table, match_classes
+from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
 from gansynth.evaluation.metrics import score
 from gansynth.evaluation.summary import summarise
 from gansynth.modalities import MODALITIES
 from gansynth.progress import Progress
 from gansynth.requests import arm_parents, arm_request, fidelity_parents, fidelity_request
-from gansynth.results import CHOICE_FILE, FIDELITY_FILE, GRID_FILE, MEMORISATION_FILE, PAIRS_FILE, PREDICTIONS_FILE
+from gansynth.results import (
+    BLINDED_FILE,
+    CHOICE_FILE,
+    FIDELITY_FILE,
+    GRID_FILE,
+    MEMORISATION_FILE,
+    PAIRS_FILE,
+    PREDICTIONS_FILE,
+)
 from gansynth.runs import Run
 from gansynth.samples import Samples, Split
-from gansynth.seeding import derive_seed, numpy_generator
+from gansynth.seeding import derive_seed
 from gansynth.splits import draw_split
 from gansynth.study import Study
 
 CLOSEST_PAIRS = 12
-GRID_SAMPLES = 8
 
 
 def evaluate(study: Study, run: Run) -> Path:
@@ -98,27 +106,34 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
     embedded = {name: Embedded(model.teacher.embed(part.values), part.labels) for name, part in parts.items()}
     seed = derive_seed(study.seed, "fidelity", repetition)
     with publish(directory, "evaluate", request, parents) as draft:
-        table = fidelity_table(embedded["held_out"], embedded["synthetic"], model.class_names, seed)
+        table = _fidelity(study, parts["held_out"], parts["synthetic"], model, seed)
+        table += [FidelityRow("c_t", model.class_names[label], z) for label, z in copying(**embedded).items()]
         rows = [row._asdict() for row in table] + _learnability(study, repetition, parts, model.teacher)
         pq.write_table(pa.Table.from_pylist(rows), draft.path / FIDELITY_FILE)
-        found = memorisation(embedded["training"], embedded["held_out"], embedded["synthetic"], seed)
+        found = memorisation(**embedded, seed=seed)
         (draft.path / MEMORISATION_FILE).write_text(found.model_dump_json())
-        pairs = closest_pairs(embedded["training"], embedded["held_out"], embedded["synthetic"], CLOSEST_PAIRS)
-        encode = MODALITIES[study.modality.kind].encode_png
-        pictures = [
-            {
-                "class_name": model.class_names[parts["synthetic"].labels[pair.synthetic]],
-                "distance": pair.distance,
-                "held_out_distance": pair.held_out_distance,
-                "synthetic": encode(parts["synthetic"].values[pair.synthetic]),
-                "training": encode(parts["training"].values[pair.training]),
-            }
-            for pair in pairs
-        ]
-        pq.write_table(pa.Table.from_pylist(pictures), draft.path / PAIRS_FILE)
-        pq.write_table(pa.Table.from_pylist(_grid(study, parts, repetition)), draft.path / GRID_FILE)
+        pairs = closest_pairs(**embedded, count=CLOSEST_PAIRS)
+        shown = {
+            PAIRS_FILE: pictures.pairs(study, pairs, parts),
+            GRID_FILE: pictures.grid(study, parts, repetition),
+            BLINDED_FILE: pictures.blinded(study, parts, repetition),
+        }
+        for name, drawn in shown.items():
+            pq.write_table(pa.Table.from_pylist(drawn), draft.path / name)
         draft.counts.update(held_out=len(split.test), synthetic=len(parts["synthetic"]))
     return directory
+
+
+def _fidelity(study: Study, held_out: Samples, synthetic: Samples, model: TrainedModel, seed: int) -> list[FidelityRow]:
+    """Compare as many held-out as synthetic samples of each class on the embedding that the study asks for."""
+    weights = study.evaluation.inception_weights
+    embed = (
+        MODALITIES[study.modality.kind].Inception(Path(weights), model.device).embed if weights else model.teacher.embed
+    )
+    rows = match_classes(held_out.labels, synthetic.labels, seed)
+    real, made = (part.take(of_part) for part, of_part in zip((held_out, synthetic), rows, strict=True))
+    embedded = [Embedded(embed(part.values), part.labels) for part in (real, made)]
+    return fidelity_table(embedded[0], embedded[1], model.class_names, seed)
 
 
 def check_rows(model: TrainedModel, split: Split) -> None:
@@ -146,17 +161,3 @@ def _learnability(
     agreement = float((teacher.probabilities(synthetic.values).argmax(1) == synthetic.labels).mean())
     values = {"classification_accuracy_score": learned, "label_agreement": agreement}
     return [{"metric": name, "class_name": "", "value": value} for name, value in values.items()]
-
-
-def _grid(study: Study, parts: Mapping[str, Samples], repetition: int) -> list[dict[str, Any]]:
-    """Draw a few training rows and synthetic samples of every class, at random, as pictures."""
-    random = numpy_generator(study.seed, "grid", repetition)
-    encode = MODALITIES[study.modality.kind].encode_png
-    rows = []
-    for label, name in enumerate(parts["training"].class_names):
-        for kind, part in (("real", "training"), ("synthetic", "synthetic")):
-            members = random.permutation((parts[part].labels == label).nonzero()[0])[:GRID_SAMPLES]
-            rows += [
-                {"class_name": name, "kind": kind, "image": encode(parts[part].values[member])} for member in members
-            ]
-    return rows

@@ -15,6 +15,7 @@ from gansynth.evaluation.metrics import per_class_recall, score
 from gansynth.evaluation.statistics import assumed_correlation, compare_arms, decide, recommend
 from gansynth.requests import summary_parents, summary_request
 from gansynth.results import (
+    BLINDED_FILE,
     CHOICE_FILE,
     FIDELITY_FILE,
     GRID_FILE,
@@ -33,7 +34,8 @@ from gansynth.samples import Dataset, Split
 from gansynth.splits import draw_split, shared_rows
 from gansynth.study import Study
 
-EMBEDDING = "penultimate features of the teacher, a classifier trained on the real training rows"
+TEACHER_EMBEDDING = "penultimate features of the teacher, a classifier trained on the real training rows"
+INCEPTION_EMBEDDING = "features of the Inception network, from the weights file that the study names"
 FEW_PER_CLASS = 5
 SMALL_TEST_PER_CLASS = 20
 
@@ -55,7 +57,8 @@ def summarise(study: Study, run: Run) -> Path:
         fidelity.to_parquet(draft.path / FIDELITY_FILE, index=False)
         pairs = [pd.read_parquet(run.fidelity(r) / PAIRS_FILE).assign(repetition=r) for r in repetitions]
         pd.concat(pairs).sort_values("distance").to_parquet(draft.path / PAIRS_FILE, index=False)
-        (draft.path / GRID_FILE).write_bytes((run.fidelity(0) / GRID_FILE).read_bytes())
+        for name in (GRID_FILE, BLINDED_FILE):
+            (draft.path / name).write_bytes((run.fidelity(0) / name).read_bytes())
         draft.counts.update(arms=len(settings.arms), repetitions=settings.repetitions)
     return run.evaluation
 
@@ -92,7 +95,7 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
         recommended_arm=recommend(comparisons, values, settings.alpha),
         arms={arm: _arm_summary(arm, values[arm], scores, run, settings.repetitions) for arm in settings.arms},
         comparisons=comparisons,
-        fidelity=_fidelity(fidelity),
+        fidelity=_fidelity(study, fidelity),
         memorisation=_memorisation(run, settings.repetitions),
         train_rows=counts["train"],
         test_rows=counts["test"],
@@ -125,8 +128,9 @@ def _arm_summary(
     )
 
 
-def _fidelity(table: pd.DataFrame) -> Fidelity:
-    return Fidelity(embedding=EMBEDDING, **_means(table[table.class_name == ""], "metric"))
+def _fidelity(study: Study, table: pd.DataFrame) -> Fidelity:
+    embedding = INCEPTION_EMBEDDING if study.evaluation.inception_weights else TEACHER_EMBEDDING
+    return Fidelity(embedding=embedding, **_means(table[table.class_name == ""], "metric"))
 
 
 def _means(table: pd.DataFrame, column: str) -> dict[str, float]:
@@ -141,6 +145,7 @@ def _memorisation(run: Run, repetitions: int) -> Memorisation:
     ]
     return Memorisation(
         share_nearer_to_training=float(np.mean([one.share_nearer_to_training for one in found])),
+        c_t=float(np.mean([one.c_t for one in found])),
         median_distance_ratio=float(np.mean([one.median_distance_ratio for one in found])),
         near_copies=sum(one.near_copies for one in found),
         near_copies_by_chance=sum(one.near_copies_by_chance for one in found),

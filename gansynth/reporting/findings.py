@@ -11,7 +11,16 @@ from pydantic import ValidationError
 
 from gansynth.artifacts import MANIFEST, Manifest, read_manifest
 from gansynth.errors import ArtifactError
-from gansynth.results import FIDELITY_FILE, GRID_FILE, PAIRS_FILE, SCORES_FILE, Comparison, Summary, read_summary
+from gansynth.results import (
+    BLINDED_FILE,
+    FIDELITY_FILE,
+    GRID_FILE,
+    PAIRS_FILE,
+    SCORES_FILE,
+    Comparison,
+    Summary,
+    read_summary,
+)
 from gansynth.runs import METRICS_FILE, QUARANTINE_FILE, Run, repetition_label
 from gansynth.study import Study
 
@@ -30,6 +39,7 @@ class Findings:
         fidelity: Columns repetition, metric, class_name, value.
         pairs: Columns repetition, class_name, distance, held_out_distance, synthetic, training; the last two PNG.
         grid: Columns class_name, kind ('real' or 'synthetic'), image; the last PNG.
+        blinded: The same for the blinded page, in the order of its questions.
         curves: What adversarial training recorded, a frame per generator, by the generator's label.
         quarantine: Sources that could not be used, each with `source` and `reason`.
         manifests: Manifest of every artifact found, by stage and by its path within the run folder.
@@ -42,6 +52,7 @@ class Findings:
     fidelity: pd.DataFrame
     pairs: pd.DataFrame
     grid: pd.DataFrame
+    blinded: pd.DataFrame
     curves: dict[str, pd.DataFrame]
     quarantine: list[dict[str, str]]
     manifests: dict[str, dict[str, Manifest]]
@@ -100,7 +111,8 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
     try:
         summary = read_summary(run.evaluation)
         frames = [
-            pd.read_parquet(run.evaluation / name) for name in (SCORES_FILE, FIDELITY_FILE, PAIRS_FILE, GRID_FILE)
+            pd.read_parquet(run.evaluation / name)
+            for name in (SCORES_FILE, FIDELITY_FILE, PAIRS_FILE, GRID_FILE, BLINDED_FILE)
         ]
     except (OSError, ValidationError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -117,6 +129,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         fidelity=frames[1],
         pairs=frames[2],
         grid=frames[3],
+        blinded=frames[4],
         curves={label: frame for label, frame in curves.items() if not frame.empty},
         quarantine=_read_quarantine(run.dataset / QUARANTINE_FILE),
         manifests=manifests,

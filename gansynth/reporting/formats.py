@@ -18,6 +18,7 @@ METRIC_NAMES = {
     "density": "density",
     "coverage": "coverage",
     "kid": "kernel distance (KID)",
+    "c_t": "data copying (Z of C_T)",
     "fid": "Fréchet distance (FID)",
     "classification_accuracy_score": "classification accuracy score",
     "label_agreement": "label agreement",
@@ -77,7 +78,8 @@ def number(value: float) -> str:
     """Return a number with three significant digits."""
     if not math.isfinite(value):
         return NOTHING
-    return f"{value:.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
+    text = f"{value:.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def count(value: int) -> str:

@@ -1,16 +1,13 @@
 """The page: one HTML file with its style sheet, figures and pictures inside, without scripts."""
 
-import base64
-import hashlib
 import json
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gansynth.reporting import figures, formats, pictures, protocol, tables, words
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
+from gansynth.reporting.templates import asset, environment
 from gansynth.results import Comparison, VerdictWord
 
 ICONS: dict[VerdictWord, str] = {"helps": "▲", "no evidence": "●", "harms": "▼", "underpowered": "◆"}
@@ -29,20 +26,10 @@ FEW_PICTURES = 4
 
 def render_page(findings: Findings, date: str) -> str:
     """Return the page as HTML. Everything that comes from the study or the data is escaped."""
-    environment = Environment(
-        loader=PackageLoader("gansynth", "reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("template.html.j2")
-    style = resources.files("gansynth.reporting").joinpath("style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    template = environment().get_template("template.html.j2")
     many = len(findings.summary.train_rows) > MANY_CLASSES
     return template.render(
-        style=Markup(style),  # noqa: S704 - our own style sheet, which the content policy names by its digest
-        style_digest=digest,
+        style=asset("style.css"),
         date=date,
         study=findings.study,
         summary=findings.summary,

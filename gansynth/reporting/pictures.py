@@ -20,6 +20,11 @@ def data_uri(png: bytes) -> str:
         buffer = io.BytesIO()
         picture.save(buffer, format="PNG")
         png = buffer.getvalue()
+    return as_uri(png)
+
+
+def as_uri(png: bytes) -> str:
+    """Return a PNG as a data URI, as it is."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 

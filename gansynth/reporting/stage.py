@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gansynth.artifacts import is_current, publish, read_manifest
 from gansynth.errors import ArtifactError
+from gansynth.reporting.blinded import render_blinded
 from gansynth.reporting.findings import read_findings, read_manifests
 from gansynth.reporting.machine import render_json
 from gansynth.reporting.markdown import render_markdown
@@ -15,10 +16,11 @@ from gansynth.requests import check_run
 from gansynth.runs import Run
 from gansynth.study import Study
 
-LAYOUT = 1
+LAYOUT = 2
 PAGE_FILE = "index.html"
 MARKDOWN_FILE = "report.md"
 JSON_FILE = "report.json"
+BLINDED_PAGE_FILE = "blinded.html"
 
 
 def report(study: Study, run: Run) -> Path:
@@ -28,7 +30,7 @@ def report(study: Study, run: Run) -> Path:
     aside. Apart from the evaluation, whatever is absent is left out.
 
     Returns:
-        The folder with `index.html`, `report.md` and `report.json`: `run.report`.
+        The folder with `index.html`, `report.md`, `report.json` and `blinded.html`: `run.report`.
 
     Raises:
         ArtifactError: There is no evaluation, it is of another study, something is damaged, or the report cannot be
@@ -50,11 +52,13 @@ def report(study: Study, run: Run) -> Path:
         (draft.path / MARKDOWN_FILE).write_text(markdown, encoding="utf-8")
         data = render_json(findings, f"{date:%Y-%m-%d}", time.monotonic() - started)
         (draft.path / JSON_FILE).write_text(data, encoding="utf-8")
+        blinded = render_blinded(findings.blinded, study.name, study.evaluation.alpha)
+        (draft.path / BLINDED_PAGE_FILE).write_text(blinded, encoding="utf-8")
     return run.report
 
 
 def copy_report(run: Run, destination: Path) -> Path:
-    """Copy the page, the Markdown and the JSON of a run to `destination`, each file whole or not at all.
+    """Copy the pages, the Markdown and the JSON of a run to `destination`, each file whole or not at all.
 
     Other files there stay as they are.
 
@@ -67,7 +71,7 @@ def copy_report(run: Run, destination: Path) -> Path:
     read_manifest(run.report)
     try:
         destination.mkdir(parents=True, exist_ok=True)
-        for name in (MARKDOWN_FILE, JSON_FILE, PAGE_FILE):
+        for name in (MARKDOWN_FILE, JSON_FILE, BLINDED_PAGE_FILE, PAGE_FILE):
             partial = destination / f".{name}.partial"
             shutil.copyfile(run.report / name, partial)
             partial.replace(destination / name)

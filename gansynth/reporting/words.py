@@ -60,11 +60,16 @@ def memorisation(findings: Findings) -> list[str]:
         f"The median distance to the nearest training row is {formats.number(found.median_distance_ratio)} times that"
         " to the nearest held-out row; 1 means no pull towards the training rows, far below 1 means copies."
     )
+    copying = formats.typeset(
+        f"The data-copying test gives C_T = {found.c_t:+.1f}, a mean over classes and repetitions: 0 without"
+        " memorisation, give or take 1 for a single class; below -3 there is copying, and far above 0 the samples miss"
+        " what the training rows show."
+    )
     near = (
         f"{copies} nearer to a training row than any held-out row of the class does; without memorisation about"
         f" {formats.count(round(found.near_copies_by_chance))} would, by chance."
     )
-    return [side, pull, near, "These numbers describe likeness. They are no proof of privacy."]
+    return [side, pull, copying, near, "These numbers describe likeness. They are no proof of privacy."]
 
 
 def warnings(findings: Findings) -> list[str]:

@@ -74,6 +74,8 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     fabric = make_fabric(study.compute, study.compute.devices)
     modality = MODALITIES[study.modality.kind]
     modality.check_classifier(study.evaluation.classifier, job.codec.shape, len(samples.class_names))
+    if study.evaluation.inception_weights:  # told now rather than after hours of training
+        modality.check_weights(Path(study.evaluation.inception_weights))
     with publish(directory, "train", request, parents) as draft:
         fabric.launch(partial(_fit_gan, job=job))
         players, counters = job.restore()

@@ -14,7 +14,7 @@ from tampering import alter_training_rows
 
 from gansynth.artifacts import publish, read_manifest
 from gansynth.datasets import load_synthetic, write_dataset
-from gansynth.errors import ArtifactError, EvaluationError
+from gansynth.errors import ArtifactError, EvaluationError, StudyError
 from gansynth.evaluation import evaluate, evaluate_arm, evaluate_fidelity
 from gansynth.generation import generate_repetition
 from gansynth.modalities.image.storage import features, image_column
@@ -127,6 +127,32 @@ def test_work_of_different_settings_never_mixes(tiny_study: Study, tmp_path: Pat
     dataset_artifact(run, draw_shapes(13), draw_shapes(8, seed=1))
     with pytest.raises(ArtifactError, match="from other data"):
         evaluate_arm(tiny_study, run, 0, "gan")
+
+
+def test_fidelity_is_measured_on_inception_where_its_weights_are_given(
+    tiny_study: Study, inception_weights: Path, tmp_path: Path
+) -> None:
+    def on(weights: Path) -> Study:
+        evaluation = tiny_study.evaluation.model_copy(update={"inception_weights": str(weights)})
+        return tiny_study.model_copy(update={"evaluation": evaluation})
+
+    run = Run(tmp_path / "run")
+    dataset_artifact(run, draw_shapes(12), draw_shapes(8, seed=1))
+    with pytest.raises(StudyError, match=r"inception_weights: .*gone\.pth: No such file"):
+        train_repetition(on(tmp_path / "gone.pth"), run, 0)
+    train_repetition(tiny_study, run, 0)
+    generate_repetition(tiny_study, run, 0)
+    evaluate_arm(tiny_study, run, 0, "gan")
+    found, stamps = [], []
+    for study in (tiny_study, on(inception_weights)):
+        table = pq.read_table(evaluate_fidelity(study, run, 0) / "fidelity.parquet").to_pandas()
+        found.append(table.set_index(["metric", "class_name"]).value)
+        stamps.append((evaluate_arm(study, run, 0, "gan") / "manifest.json").stat().st_mtime_ns)
+    assert found[0]["kid", ""] != found[1]["kid", ""]
+    same = [(metric, name) for metric, name in found[0].index if metric in {"c_t", "label_agreement"}]
+    assert len(same) == 4
+    assert found[0][same].equals(found[1][same])  # these are the teacher's business
+    assert stamps[0] == stamps[1]  # arms do not depend on it
 
 
 def test_a_generator_that_knows_other_rows_is_not_evaluated(tiny_study: Study, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu, norm
 from sklearn.neighbors import NearestNeighbors
 
 from gansynth.errors import EvaluationError
 from gansynth.evaluation.fidelity import Embedded
-from gansynth.evaluation.memorisation import closest_pairs, memorisation
+from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
 
 
 def embedded(seed: int, counts: tuple[int, ...]) -> Embedded:
@@ -88,3 +89,37 @@ def test_a_class_without_a_reference_is_not_checked() -> None:
 def test_the_numbers_depend_on_the_seed_alone() -> None:
     parts = embedded(0, (10, 10)), embedded(1, (60, 60)), embedded(2, (50, 50))
     assert memorisation(*parts, seed=3) == memorisation(*parts, seed=3) != memorisation(*parts, seed=4)
+
+
+def nearest_distances(rows: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    return NearestNeighbors(n_neighbors=1).fit(reference).kneighbors(rows)[0][:, 0]
+
+
+def test_the_data_copying_test_is_that_of_mann_and_whitney_class_by_class() -> None:
+    training, held_out, synthetic = embedded(0, (30, 20)), embedded(1, (25, 40)), embedded(2, (60, 60))
+    synthetic.points[:40] = training.points[:1]  # many ties
+    found = copying(training, held_out, synthetic)
+    for label in (0, 1):
+        reference = training.of_class(label)
+        samples, others = (nearest_distances(part.of_class(label), reference) for part in (synthetic, held_out))
+        samples[samples < 1e-5] = 0
+        test = mannwhitneyu(samples, others, method="asymptotic", use_continuity=False)
+        assert abs(found[label]) == pytest.approx(norm.isf(test.pvalue / 2), rel=1e-6)
+        assert (found[label] < 0) == (test.statistic < len(samples) * len(others) / 2)
+    total = memorisation(training, held_out, synthetic, seed=0).c_t
+    assert total == pytest.approx((25 * found[0] + 40 * found[1]) / 65)
+
+
+def test_the_data_copying_test_is_standard_normal_for_fresh_draws_and_far_below_zero_for_copies() -> None:
+    fresh = [
+        z
+        for seed in range(60)
+        for z in copying(
+            embedded(seed, (20, 50)), embedded(seed + 100, (40, 80)), embedded(seed + 200, (90, 30))
+        ).values()
+    ]
+    assert abs(np.mean(fresh)) < 0.3
+    assert np.std(fresh) == pytest.approx(1, abs=0.25)
+    training, held_out = embedded(0, (50, 50)), embedded(1, (80, 80))
+    copies = Embedded(training.points + 0.05, training.labels)
+    assert max(copying(training, held_out, copies).values()) < -5

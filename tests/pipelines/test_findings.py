@@ -62,7 +62,12 @@ SUMMARY = Summary(
         label_agreement=0.9,
     ),
     memorisation=Memorisation(
-        share_nearer_to_training=0.5, median_distance_ratio=1, near_copies=0, near_copies_by_chance=0, checked=100
+        c_t=-0.4,
+        share_nearer_to_training=0.5,
+        median_distance_ratio=1,
+        near_copies=0,
+        near_copies_by_chance=0,
+        checked=100,
     ),
     train_rows={"a": 10},
     test_rows={"a": 10},

@@ -14,6 +14,7 @@ from gansynth.evaluation.statistics import compare_arms, decide, recommend
 from gansynth.modalities.image.storage import encode_png
 from gansynth.requests import arm_request, fidelity_request, model_request, summary_request, synthetic_request
 from gansynth.results import (
+    BLINDED_FILE,
     FIDELITY_FILE,
     GRID_FILE,
     PAIRS_FILE,
@@ -123,6 +124,7 @@ def _write_evaluation(
         ),
         memorisation=Memorisation(
             share_nearer_to_training=0.537,
+            c_t=-0.42,
             median_distance_ratio=0.974,
             near_copies=9,
             near_copies_by_chance=11.5,
@@ -165,7 +167,8 @@ def _write_evaluation(
         )
         columns = ["repetition", "class_name", "distance", "held_out_distance", "synthetic", "training"]
         pd.DataFrame(pairs, columns=columns).to_parquet(draft.path / PAIRS_FILE)
-        pd.DataFrame(grid, columns=["class_name", "kind", "image"]).to_parquet(draft.path / GRID_FILE)
+        for name in (GRID_FILE, BLINDED_FILE):
+            pd.DataFrame(grid, columns=["class_name", "kind", "image"]).to_parquet(draft.path / name)
 
 
 def _write_others(study: Study, run: Run, classes: list[str], random: np.random.Generator) -> None:

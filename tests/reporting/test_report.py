@@ -44,7 +44,7 @@ def data_of(run: Run) -> dict:
 def test_a_report_is_a_page_its_markdown_and_its_json(reported: tuple[Study, Run]) -> None:
     _, run = reported
     names = {path.name for path in run.report.iterdir()}
-    assert names == {"index.html", "report.md", "report.json", "manifest.json"}
+    assert names == {"index.html", "blinded.html", "report.md", "report.json", "manifest.json"}
     verify(run.report)
 
 
@@ -141,11 +141,13 @@ def test_everything_foreign_is_escaped(tmp_path: Path, make_run: MakeRun) -> Non
     assert "<img" not in markdown.split("## Study")[0]
 
 
-def test_page_refers_to_nothing_outside_itself(reported: tuple[Study, Run]) -> None:
+def test_page_refers_to_nothing_outside_its_folder(reported: tuple[Study, Run]) -> None:
     _, run = reported
     page = page_of(run)
     anchors = {tag["id"] for tag in page(id=True)}
-    assert all(link["href"][0] == "#" and link["href"][1:] in anchors for link in page("a"))
+    links = [link["href"] for link in page("a")]
+    assert all(link[1:] in anchors if link[0] == "#" else (run.report / link).is_file() for link in links)
+    assert "blinded.html" in links
     assert not re.search(r"https?://|@import|url\(", str(page))
     policy = page.select_one('meta[http-equiv="Content-Security-Policy"]')["content"]
     assert "default-src 'none'" in policy
@@ -299,7 +301,7 @@ def test_a_copy_holds_the_three_files_and_spares_others(tmp_path: Path, run_fold
     (destination / "index.html").write_text("an earlier page")
     assert copy_report(run, destination) == destination / "index.html"
     names = {path.name for path in destination.iterdir()}
-    assert names == {"index.html", "report.md", "report.json", "notes.txt"}
+    assert names == {"index.html", "blinded.html", "report.md", "report.json", "notes.txt"}
     assert (destination / "index.html").read_bytes() == (run.report / "index.html").read_bytes()
 
 

@@ -3,6 +3,7 @@
 from gansynth.modalities.image.classical import augment, mix
 from gansynth.modalities.image.codec import ImageCodec as Codec
 from gansynth.modalities.image.config import ImageConfig
+from gansynth.modalities.image.inception import Inception, check_weights
 from gansynth.modalities.image.networks import EmbeddingNetwork, build_classifier, check_classifier
 from gansynth.modalities.image.storage import encode_png
 
@@ -10,9 +11,11 @@ __all__ = [
     "Codec",
     "EmbeddingNetwork",
     "ImageConfig",
+    "Inception",
     "augment",
     "build_classifier",
     "check_classifier",
+    "check_weights",
     "encode_png",
     "mix",
 ]

@@ -1,0 +1,63 @@
+"""The Inception network of published Fréchet distances, from a weights file that the user has."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+from gansynth.errors import StudyError
+
+NAME = "inception-v3-compat"
+FEATURES = "2048"
+BATCH = 32
+
+
+class Inception:
+    """Embeds images by the pool features of Inception v3 (Heusel et al. 2017), as torch-fidelity has it."""
+
+    def __init__(self, weights: Path, device: torch.device) -> None:
+        """Read the weights.
+
+        Raises:
+            StudyError: The file is not there, or is no weights file of this network.
+        """
+        check_weights(weights)
+        try:
+            self.network = FeatureExtractorInceptionV3(NAME, [FEATURES], str(weights)).to(device)
+        except RuntimeError:
+            raise _refused(weights, "holds weights of another network") from None
+        self.device = device
+
+    @torch.inference_mode()
+    def embed(self, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Map images, uint8 (N, height, width, 1 or 3), to features (N, 2048)."""
+        outputs = []
+        for start in range(0, len(values), BATCH):
+            images = torch.from_numpy(values[start : start + BATCH]).to(self.device).permute(0, 3, 1, 2)
+            (features,) = self.network(images.expand(-1, 3, -1, -1))
+            outputs.append(features.float().cpu())
+        return torch.cat(outputs).numpy()
+
+
+def check_weights(path: Path) -> None:
+    """Make sure that a file holds tensors and nothing that would run when it is read.
+
+    Raises:
+        StudyError: It does not, or is not there.
+    """
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise _refused(path, error.strerror or str(error)) from None
+    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        raise _refused(path, "is no file of weights") from None
+
+
+def _refused(path: Path, reason: str) -> StudyError:
+    return StudyError(
+        f"evaluation.inception_weights: {path}: {reason}; give the file pt_inception-2015-12-05-6726825d.pth that"
+        " torch-fidelity publishes, or leave the setting out"
+    )
