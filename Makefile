@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help demo test test-all check docs bench-gain clean
+.PHONY: help demo test test-all check docs bench-gain bench-speed clean
 
 help:
 	@echo "make demo        install, and run the main job on the data that ship with the project"
@@ -12,6 +12,7 @@ help:
 	@echo "make check       lint, formatting, types and the layers of imports"
 	@echo "make docs        write docs/cli.md and docs/settings.md from the code"
 	@echo "make bench-gain  measure the gain on the data that ship, from 10 images a class to a long tail"
+	@echo "make bench-speed measure speed: training, generation, evaluation, and the settings behind them"
 	@echo "make clean       remove caches and what was built; runs and .venv stay"
 
 demo: $(INSTALLED)
@@ -31,6 +32,9 @@ check: $(INSTALLED)
 
 bench-gain: $(INSTALLED)
 	$(BIN)/python -m benchmarks.gain --size 28
+
+bench-speed: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.throughput
 
 docs: $(INSTALLED)
 	$(BIN)/python -m pipelines.docs

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
 import numpy as np
 
 from gansynth.artifacts import MANIFEST, Draft, is_current, publish, verify
@@ -24,6 +25,7 @@ from gansynth.samples import Indices
 from gansynth.seeding import derive_seed
 from gansynth.study import GenerationConfig, Study
 from gansynth.study_files import read_study
+from gansynth.threads import ahead
 
 # samples kept from one round of candidates of a class, and the memory that they may take
 BLOCK_SIZE = 1024
@@ -65,7 +67,7 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         Progress(run.progress / f"{label.replace(' ', '-')}.json", label, int(plan.sum())) as progress,
     ):
         seed = derive_seed(study.seed, "generation", -1 if repetition is None else repetition)
-        sampler = Sampler(model, seed, settings.latent_scale)
+        sampler = Sampler(model, seed, settings.latent_scale, study.compute.threads)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         if repetition is None:
             write_card(draft.path, origin, settings, draft.counts)
@@ -104,7 +106,7 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
     ):
         plan = split_evenly(count, len(model.class_names))
         # a purpose of its own: the samples of a batch are none of those delivered with the run
-        sampler = Sampler(model, derive_seed(seed, "export"), settings.latent_scale)
+        sampler = Sampler(model, derive_seed(seed, "export"), settings.latent_scale, joblib.cpu_count())
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         write_card(draft.path, origin, settings, draft.counts)
     return destination
@@ -121,7 +123,7 @@ def _fill(
             yield block
             progress.update(counts["kept"])
 
-    WRITERS[settings.format](draft.path, counted(), origin, settings.shard_size)
+    WRITERS[settings.format](draft.path, ahead(counted()), origin, settings.shard_size, sampler.threads)
     if counts["kept"] == 0:
         raise StudyError(
             f"generation.filters: all of {counts['candidates']} candidates are near copies of training rows; train with"

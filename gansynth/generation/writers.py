@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from operator import itemgetter
 from pathlib import Path
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from gansynth.generation.folders import folder_names
 from gansynth.generation.sampler import Candidates
 from gansynth.modalities.image import storage
+from gansynth.threads import in_threads
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """The IPTC's word for media made by a trained model."""
@@ -29,6 +31,7 @@ XMP_PACKET = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <Iptc4xmpExt:DigitalSourceType>{DIGITAL_SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>"""
+MARK = {"XML:com.adobe.xmp": XMP_PACKET}
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Origin:
     class_names: tuple[str, ...]
 
 
-def write_parquet(directory: Path, blocks: Iterable[Candidates], origin: Origin, shard_size: int) -> None:
+def write_parquet(directory: Path, blocks: Iterable[Candidates], origin: Origin, shard_size: int, threads: int) -> None:
     """Write `synthetic-00000-of-00003.parquet` and so on, of `shard_size` rows each, the last with the rest.
 
     Columns follow the Hugging Face image convention: `image` and `label`, then `synthetic` (always true), `seed_index`
@@ -58,7 +61,7 @@ def write_parquet(directory: Path, blocks: Iterable[Candidates], origin: Origin,
     class) and `discriminator_logit`. The footer says what made the rows.
     """
     schema = _schema(origin)
-    pieces = _pieces((_table(block, schema) for block in blocks), shard_size)
+    pieces = _pieces((_table(block, schema, threads) for block in blocks), shard_size)
     shards = []
     for number, group in itertools.groupby(pieces, key=itemgetter(0)):
         shards.append(directory / f"synthetic-{number:05d}.parquet")
@@ -69,7 +72,7 @@ def write_parquet(directory: Path, blocks: Iterable[Candidates], origin: Origin,
         shard.rename(shard.with_stem(f"{shard.stem}-of-{len(shards):05d}"))
 
 
-def write_folder(directory: Path, blocks: Iterable[Candidates], origin: Origin, _shard_size: int) -> None:
+def write_folder(directory: Path, blocks: Iterable[Candidates], origin: Origin, _shard_size: int, threads: int) -> None:
     """Write `CLASS/NUMBER.png` for every sample, `metadata.csv` and `classes.json`.
 
     Every PNG carries the IPTC mark of generated media as XMP. Folders are named as `folder_names` says, which is also
@@ -87,11 +90,9 @@ def write_folder(directory: Path, blocks: Iterable[Candidates], origin: Origin, 
         for block in blocks:
             folder = folders[block.label]
             (directory / folder).mkdir(exist_ok=True)
-            for index, image, agreement, logit in zip(
-                block.indices, block.values, block.agreement, block.logits, strict=True
-            ):
+            encoded = in_threads(partial(storage.encode_png, text=MARK), block.values, threads)
+            for index, png, agreement, logit in zip(block.indices, encoded, block.agreement, block.logits, strict=True):
                 name = f"{folder}/{index:08d}.png"
-                png = storage.encode_png(image, {"XML:com.adobe.xmp": XMP_PACKET})
                 (directory / name).write_bytes(png)
                 rows.writerow([name, folder, True, index, f"{agreement:.6g}", f"{logit:.6g}"])
 
@@ -130,12 +131,12 @@ def _schema(origin: Origin) -> pa.Schema:
     )
 
 
-def _table(block: Candidates, schema: pa.Schema) -> pa.Table:
+def _table(block: Candidates, schema: pa.Schema, threads: int) -> pa.Table:
     names = [f"{block.label:04d}-{index:08d}.png" for index in block.indices]
     probabilities = pa.array(np.ascontiguousarray(block.probabilities).ravel(), pa.float32())
     return pa.table(
         [
-            storage.image_column(block.values, names),
+            storage.image_column(block.values, names, threads),
             pa.array(np.full(len(block), block.label), pa.int64()),
             pa.array(np.ones(len(block), dtype=np.bool_)),
             pa.array(block.indices),
@@ -159,6 +160,6 @@ def _pieces(tables: Iterable[pa.Table], shard_size: int) -> Iterator[tuple[int, 
             start, done = start + piece.num_rows, done + piece.num_rows
 
 
-Writer = Callable[[Path, Iterable[Candidates], Origin, int], None]
+Writer = Callable[[Path, Iterable[Candidates], Origin, int, int], None]
 
 WRITERS: dict[str, Writer] = {"parquet": write_parquet, "folder": write_folder}

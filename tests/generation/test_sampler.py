@@ -40,6 +40,13 @@ def test_samples_and_scores_are_the_same_in_any_portions(model: TrainedModel, ba
         assert np.array_equal(getattr(whole, name), getattr(portions, name)), name
 
 
+def test_samples_and_scores_are_the_same_on_any_number_of_threads(model: TrainedModel) -> None:
+    alone, together = (Sampler(model, seed=11, latent_scale=1.0, threads=threads) for threads in (1, 3))
+    one, other = (sampler.draw(1, 5, 300) for sampler in (alone, together))
+    for name in ("indices", "values", "probabilities", "logits"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
 def test_scores_are_those_of_the_teacher_and_of_the_label(model: TrainedModel) -> None:
     candidates = Sampler(model, seed=0, latent_scale=1.0).draw(2, 5, 25)
     assert candidates.indices.tolist() == list(range(5, 25))

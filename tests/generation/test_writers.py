@@ -47,7 +47,7 @@ def blocks(n_classes: int, per_class: int = 3, channels: int = 3) -> list[Candid
 
 def test_parquet_is_read_by_datasets_with_labels_and_provenance(tmp_path: Path, hugging_face: ModuleType) -> None:
     written = blocks(len(HOSTILE))
-    WRITERS["parquet"](tmp_path, iter(written), origin(), 10)
+    WRITERS["parquet"](tmp_path, iter(written), origin(), 10, 2)
     files = sorted(str(path) for path in tmp_path.glob("*.parquet"))
     assert len(files) == 4
     rows = hugging_face.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
@@ -67,7 +67,7 @@ def test_a_folder_is_read_by_datasets_and_torchvision(tmp_path: Path, hugging_fa
     written = blocks(len(HOSTILE), channels=channels)
     out = tmp_path / "out"
     out.mkdir()
-    WRITERS["folder"](out, iter(written), origin(), 10)
+    WRITERS["folder"](out, iter(written), origin(), 10, 2)
     classes = json.loads((out / "classes.json").read_text())
     assert [entry["name"] for entry in classes] == list(HOSTILE)
     truth = {entry["folder"]: entry["label"] for entry in classes}
@@ -86,7 +86,7 @@ def test_a_folder_is_read_by_datasets_and_torchvision(tmp_path: Path, hugging_fa
 
 
 def test_every_png_carries_the_mark_of_generated_media(tmp_path: Path) -> None:
-    WRITERS["folder"](tmp_path, iter(blocks(1)), origin(("cat",)), 10)
+    WRITERS["folder"](tmp_path, iter(blocks(1)), origin(("cat",)), 10, 2)
     for path in (tmp_path / "cat").iterdir():
         packet = Image.open(path).text["XML:com.adobe.xmp"]
         tree = ET.fromstring(packet)  # noqa: S314 - it is our own text
@@ -97,7 +97,7 @@ def test_every_png_carries_the_mark_of_generated_media(tmp_path: Path) -> None:
 
 def test_no_cell_of_the_table_starts_a_formula(tmp_path: Path) -> None:
     names = ("=cmd()", "+1", "-1", "@x", "\t=1", "cat")
-    WRITERS["folder"](tmp_path, iter(blocks(len(names))), origin(names), 10)
+    WRITERS["folder"](tmp_path, iter(blocks(len(names))), origin(names), 10, 2)
     with (tmp_path / "metadata.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 18
@@ -118,7 +118,7 @@ def test_samples_are_written_as_they_come(tmp_path: Path) -> None:
             assert number * 3 == seen[-1]
             yield block
 
-    WRITERS["folder"](tmp_path, stream(), origin(("a", "b", "c")), 10)
+    WRITERS["folder"](tmp_path, stream(), origin(("a", "b", "c")), 10, 2)
     assert seen == [0, 3, 6]
 
 
@@ -127,7 +127,7 @@ def test_the_card_is_valid_and_shows_hostile_names_harmlessly(
     tmp_path: Path, hugging_face: ModuleType, file_format: str
 ) -> None:
     names = (*HOSTILE, "<script>alert(1)</script>", "a|b", "new\nline", "[x](http://e.org)")
-    WRITERS[file_format](tmp_path, iter(blocks(len(names))), origin(names), 100)
+    WRITERS[file_format](tmp_path, iter(blocks(len(names))), origin(names), 100, 2)
     counts = {"kept": 45, "candidates": 60, "rejected_teacher": 15}
     write_card(tmp_path, origin(names), GenerationConfig(format=file_format), counts)
     hub = pytest.importorskip("huggingface_hub")

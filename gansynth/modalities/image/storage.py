@@ -15,6 +15,8 @@ import pyarrow as pa
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from gansynth.threads import in_threads
+
 Pixels = npt.NDArray[np.uint8]
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -36,9 +38,9 @@ def decode_png(data: bytes) -> Pixels:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def image_column(images: Pixels, names: Sequence[str] | None = None) -> pa.StructArray:
+def image_column(images: Pixels, names: Sequence[str] | None = None, threads: int = 1) -> pa.StructArray:
     """Return images (N, height, width, channels) as an Arrow column of PNG bytes and file names."""
-    encoded = [encode_png(image) for image in images]
+    encoded = in_threads(encode_png, images, threads)
     paths = list(names) if names is not None else [None] * len(encoded)
     return pa.StructArray.from_arrays(
         [pa.array(encoded, pa.binary()), pa.array(paths, pa.string())], names=["bytes", "path"]
