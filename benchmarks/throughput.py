@@ -198,9 +198,9 @@ def measure_evaluation(bench: Bench) -> Iterator[tuple[str, str, float]]:
     random = torch_generator(0, "batches")
     batches = Batches(Diet(bench.samples), codec, fabric, study.evaluation.batch_size, random)
     runners: dict[str, Callable[[], object]] = {
-        "a whole step": lambda: fit_classifier(study, Diet(bench.samples, augmented=True), steps, 0, "speed"),
+        "a whole step": lambda: fit_classifier(study, Diet(bench.samples, policy="affine"), steps, 0, "speed"),
         "drawing its batch": several(lambda _: batches.draw(), steps),
-        "augmenting it": several(lambda _: augment(batches.draw()[0], study.modality, random), steps),
+        "augmenting it": several(lambda _: augment(*batches.draw(), "affine", study.modality, random), steps),
     }
     taken = race(runners, bench.effort.rounds)
     yield "time for drawing a batch", "the whole step", taken["drawing its batch"] / taken["a whole step"]

@@ -11,6 +11,13 @@ class Arm(NamedTuple):
     synthetic: bool = False
     shuffled: bool = False
 
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Names of the artifacts that an arm is made from; the policy of classical augmentation lies in the model."""
+        if self.synthetic:
+            return ("dataset", "model", "synthetic")
+        return ("dataset", "model") if self.augmented else ("dataset",)
+
 
 ARMS = {
     "real": Arm(balanced=False),

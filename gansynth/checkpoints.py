@@ -8,7 +8,7 @@ weights, `training_rows.safetensors` the teacher's embedding of the training row
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from gansynth.devices import make_fabric
 from gansynth.errors import ArtifactError
 from gansynth.gans import FAMILIES
 from gansynth.modalities import MODALITIES
-from gansynth.modalities.image import Codec
+from gansynth.modalities.image import Codec, Policy
 from gansynth.samples import Indices, Samples
 from gansynth.study import ComputeConfig, Study
 
@@ -42,6 +42,7 @@ class TrainedModel:
         discriminator: Maps network inputs and labels to realness logits (N,).
         codec: Stored values to network inputs and back.
         teacher: Classifier trained on the same real rows with classical augmentation.
+        policy: The policy of that augmentation.
         training_embeddings: (M, features), the teacher's embedding of the real training rows.
         training_labels: (M,).
         training_rows: (M,), where in the dataset these rows are.
@@ -53,6 +54,7 @@ class TrainedModel:
     discriminator: nn.Module
     codec: Codec
     teacher: Classifier
+    policy: Policy
     training_embeddings: npt.NDArray[np.float32]
     training_labels: Indices
     training_rows: Indices
@@ -60,18 +62,26 @@ class TrainedModel:
     device: torch.device
 
 
+class Networks(NamedTuple):
+    """What is saved of a training: the generator's moving average, the discriminator and the teacher."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    teacher: Classifier
+
+
 def save_model(
     directory: Path,
     study: Study,
-    generator: nn.Module,
-    discriminator: nn.Module,
-    teacher: Classifier,
+    networks: Networks,
+    policy: Policy,
     train: Samples,
     rows: Indices,
 ) -> None:
     """Write a model to `directory`, which exists; `train` is what it was trained on: these `rows` of the dataset."""
-    networks = {"generator": generator, "discriminator": discriminator, "teacher": teacher.network}
-    for name, network in networks.items():
+    generator, discriminator, teacher = networks
+    by_name = {"generator": generator, "discriminator": discriminator, "teacher": teacher.network}
+    for name, network in by_name.items():
         tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
         save_file(tensors, directory / f"{name}.safetensors")
     known: dict[str, npt.NDArray[Any]] = {
@@ -84,6 +94,7 @@ def save_model(
         "gan": study.gan.model_dump(mode="json"),
         "modality": study.modality.model_dump(mode="json"),
         "classifier": study.evaluation.classifier,
+        "policy": policy,
         "shape": teacher.codec.shape,
         "class_names": train.class_names,
     }
@@ -122,6 +133,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         discriminator=networks["discriminator"],
         codec=codec,
         teacher=Classifier(networks["teacher"], codec, device),
+        policy=description["policy"],
         training_embeddings=rows["embeddings"],
         training_labels=rows["labels"],
         training_rows=rows["rows"],

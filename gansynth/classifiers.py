@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gansynth.devices import make_fabric
 from gansynth.modalities import MODALITIES
-from gansynth.modalities.image import Codec, EmbeddingNetwork
+from gansynth.modalities.image import Codec, EmbeddingNetwork, Policy
 from gansynth.samples import Samples, Values
 from gansynth.seeding import derive_seed, seeded_globally, torch_generator
 from gansynth.study import Study
@@ -36,19 +36,27 @@ class Diet:
     Attributes:
         real: Real training samples.
         balanced: Draw every class equally often (random oversampling); else as often as it occurs.
-        augmented: Apply the modality's classical augmentation to every batch.
+        policy: Classical augmentation of every batch, by this policy of the modality; None for none.
         synthetic: Synthetic samples, or None; always drawn class-balanced. Needs `balanced`: with it all classes
             take the same share of a batch, and those without synthetic samples fill theirs with real ones.
         synthetic_targets: (M, classes), the label probabilities of `synthetic`.
         ratio: Synthetic share of each class that has synthetic samples.
+        falling: Let that share fall, step by step, from `ratio` to nothing.
     """
 
     real: Samples
     balanced: bool = True
-    augmented: bool = False
+    policy: Policy | None = None
     synthetic: Samples | None = None
     synthetic_targets: Floats | None = None
     ratio: float = 0.0
+    falling: bool = False
+
+    def ratio_at(self, progress: float) -> float:
+        """Return the synthetic share after this share of the steps."""
+        if self.synthetic is None:
+            return 0.0
+        return self.ratio * (1 - progress) if self.falling else self.ratio
 
 
 @dataclass(frozen=True)
@@ -99,11 +107,10 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
     batches = Batches(diet, codec, fabric, settings.batch_size, random)
     trained, optimiser = fabric.setup(network, optimiser)
     trained.train()
-    for _ in range(steps):
-        images, targets = batches.draw()
-        if diet.augmented:
-            images = modality.augment(images, study.modality, random)
-            images, targets = modality.mix(images, targets, study.modality, random)
+    for step in range(steps):
+        images, targets = batches.draw(step / steps)
+        if diet.policy is not None:
+            images, targets = modality.augment(images, targets, diet.policy, study.modality, random)
         loss = F.cross_entropy(trained(images), targets)
         optimiser.zero_grad()
         fabric.backward(loss)
@@ -124,38 +131,43 @@ class Batches:
     """Draws batches of network inputs and label probabilities from a diet held on the device."""
 
     def __init__(self, diet: Diet, codec: Codec, fabric: Fabric, size: int, random: torch.Generator) -> None:
-        n_classes = len(diet.real.class_names)
-        self.codec, self.random = codec, random
-        self.n_real, self.synthetic = size, None
-        weights = torch.ones(n_classes) if diet.balanced else torch.tensor(diet.real.counts)
-        if diet.synthetic is not None and diet.ratio > 0:
-            there = torch.tensor(diet.synthetic.counts) > 0
-            self.n_real -= min(round(size * diet.ratio * there.double().mean().item()), size - 1)
-            weights = weights * torch.where(there, 1 - diet.ratio, 1.0)
-            self.synthetic = _Pool(diet.synthetic, there.double(), diet.synthetic_targets, fabric.device)
-        self.n_synthetic = size - self.n_real
-        self.real = _Pool(diet.real, weights, None, fabric.device)
+        self.diet, self.codec, self.size, self.random = diet, codec, size, random
+        self.real = _Pool(diet.real, None, fabric.device)
+        counts = torch.tensor(diet.real.counts, dtype=torch.float64, device=fabric.device)
+        self.weights = torch.ones_like(counts) if diet.balanced else counts
+        self.there = torch.zeros_like(counts)
+        if diet.synthetic is not None:
+            self.synthetic = _Pool(diet.synthetic, diet.synthetic_targets, fabric.device)
+            self.there = (self.synthetic.counts > 0).double()
+        self.share_there = float(self.there.mean())
 
-    def draw(self) -> tuple[Tensor, Tensor]:
-        values, targets = self.real.draw(self.n_real, self.random)
-        if self.synthetic is not None:
-            more_values, more_targets = self.synthetic.draw(self.n_synthetic, self.random)
+    def draw(self, progress: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Return the inputs and targets of a batch after this share of the steps."""
+        ratio = self.diet.ratio_at(progress)
+        synthetic = min(round(self.size * ratio * self.share_there), self.size - 1)
+        values, targets = self.real.draw(self.size - synthetic, self.weights * (1 - ratio * self.there), self.random)
+        if synthetic:
+            more_values, more_targets = self.synthetic.draw(synthetic, self.there, self.random)
             values, targets = torch.cat([values, more_values]), torch.cat([targets, more_targets])
         return self.codec.encode(values), targets
 
 
 class _Pool:
-    """Samples on the device, drawn with replacement, each class in proportion to its weight, (classes,)."""
+    """Samples on the device, drawn with replacement."""
 
-    def __init__(self, samples: Samples, weights: Tensor, targets: Floats | None, device: torch.device) -> None:
+    def __init__(self, samples: Samples, targets: Floats | None, device: torch.device) -> None:
         labels = torch.tensor(samples.labels)
-        one_hot = F.one_hot(labels, len(weights)).float()
+        one_hot = F.one_hot(labels, len(samples.class_names)).float()
         self.values = torch.tensor(samples.values).to(device)
         self.targets = (one_hot if targets is None else torch.tensor(targets)).to(device)
-        per_row = (weights.double() / torch.tensor(samples.counts))[labels]
-        self.cumulative = (per_row.cumsum(0) / per_row.sum()).to(device)
+        self.by_class = labels.argsort(stable=True).to(device)
+        self.counts = torch.tensor(samples.counts).to(device)
+        self.starts = self.counts.cumsum(0) - self.counts
 
-    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        uniform = torch.rand(count, generator=random, device=self.values.device, dtype=torch.float64)
-        rows = torch.searchsorted(self.cumulative, uniform, right=True).clamp(max=len(self.values) - 1)
+    def draw(self, count: int, weights: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw samples: first their classes, in proportion to the weights (classes,), then one of each class."""
+        uniform = torch.rand(2, count, generator=random, device=self.values.device, dtype=torch.float64)
+        weights = torch.where(self.counts > 0, weights, 0.0).cumsum(0)
+        labels = torch.searchsorted(weights, uniform[0] * weights[-1], right=True).clamp(max=len(weights) - 1)
+        rows = self.by_class[self.starts[labels] + (uniform[1] * self.counts[labels]).long()]
         return self.values[rows], self.targets[rows]

@@ -20,11 +20,10 @@ NO_CONTENT = {"repetitions", "arms", "alpha", "smallest_gain"}
 
 def model_request(study: Study, repetition: int | None) -> dict[str, Any]:
     """Return what determines a model: its rows, its generator's training and its teacher's."""
-    evaluation = study.evaluation.model_dump(mode="json")
-    teacher = {name: evaluation[name] for name in ("classifier", "steps", "batch_size", "learning_rate")}
+    of_teacher = {"classifier", "steps", "batch_size", "learning_rate", "inner_folds", "inner_steps"}
     return {
         **study.part("modality", "scarcity", "split", "gan"),
-        "classifier": teacher,
+        "classifier": study.evaluation.model_dump(mode="json", include=of_teacher),
         "precision": study.compute.precision,
         "devices": study.compute.devices,
         "repetition": repetition,
@@ -115,7 +114,10 @@ def arm_parents(study: Study, run: Run, repetition: int, arm: str) -> dict[str, 
     Raises:
         ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
     """
-    return fidelity_parents(study, run, repetition) if ARMS[arm].synthetic else dataset_parent(run)
+    needed = ARMS[arm].parents
+    if "synthetic" in needed:
+        return fidelity_parents(study, run, repetition)
+    return dataset_parent(run) | (model_parent(study, run, repetition) if "model" in needed else {})
 
 
 def summary_parents(study: Study, run: Run) -> dict[str, str]:
@@ -124,11 +126,11 @@ def summary_parents(study: Study, run: Run) -> dict[str, str]:
     Raises:
         ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
     """
-    data, parents = dataset_parent(run), {}
+    parents = {}
     for repetition in range(study.evaluation.repetitions):
-        samples = fidelity_parents(study, run, repetition)
-        for name, place, request, of_samples in _evaluated(study, run, repetition):
-            parents[name] = _digest(place, request, samples if of_samples else data, "evaluate")
+        digests = fidelity_parents(study, run, repetition)
+        for name, place, request, needed in _evaluated(study, run, repetition):
+            parents[name] = _digest(place, request, {parent: digests[parent] for parent in needed}, "evaluate")
     return parents
 
 
@@ -160,20 +162,20 @@ def _expected(study: Study, run: Run) -> Iterator[tuple[Path, str, dict[str, Any
         yield model, "train", model_request(study, unit), {"dataset": run.dataset}
         yield synthetic, "generate", synthetic_request(study, unit), {"model": model}
     for repetition in repetitions:
-        data = {"dataset": run.dataset}
-        samples = {**data, "model": run.model(repetition), "synthetic": run.synthetic(repetition)}
-        for name, place, request, of_samples in _evaluated(study, run, repetition):
+        places = {"dataset": run.dataset, "model": run.model(repetition), "synthetic": run.synthetic(repetition)}
+        for name, place, request, needed in _evaluated(study, run, repetition):
             evaluated[name] = place
-            yield place, "evaluate", request, samples if of_samples else data
+            yield place, "evaluate", request, {parent: places[parent] for parent in needed}
     yield run.evaluation, "evaluate", summary_request(study), evaluated
 
 
-def _evaluated(study: Study, run: Run, repetition: int) -> Iterator[tuple[str, Path, dict[str, Any], bool]]:
-    """Yield the name as a parent, the place, the request and the need of synthetic samples of all that is evaluated."""
+def _evaluated(study: Study, run: Run, repetition: int) -> Iterator[tuple[str, Path, dict[str, Any], tuple[str, ...]]]:
+    """Yield the name as a parent, the place, the request and the names of the parents of all that is evaluated."""
     for arm in study.evaluation.arms:
         place, request = run.arm(repetition, arm), arm_request(study, repetition, arm)
-        yield f"arm {arm} {repetition}", place, request, ARMS[arm].synthetic
-    yield f"fidelity {repetition}", run.fidelity(repetition), fidelity_request(study, repetition), True
+        yield f"arm {arm} {repetition}", place, request, ARMS[arm].parents
+    request = fidelity_request(study, repetition)
+    yield f"fidelity {repetition}", run.fidelity(repetition), request, ("dataset", "model", "synthetic")
 
 
 def _digest(directory: Path, request: dict[str, Any], parents: dict[str, str], stage: str) -> str:

@@ -143,9 +143,10 @@ class EvaluationConfig(Settings):
         " a possible choice.",
     )
     ratios_with_classical: tuple[Ratio, ...] = Field(
-        default=(0.0, 0.25),
+        default=(0.0, 0.9),
         min_length=1,
-        description="The same for the arm with classical augmentation, which needs fewer synthetic samples.",
+        description="The same for the arm with classical augmentation, where the share falls: it is this at the first"
+        " step and nothing at the last, so the classifier learns from synthetic samples first and from real ones then.",
     )
     inception_weights: str | None = Field(
         default=None,

@@ -17,6 +17,7 @@ STUDY = (
     "splits",
     "checkpoints",
     "classifiers",
+    "validation",
     "requests",
     "devices",
     "results",

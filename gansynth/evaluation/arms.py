@@ -3,23 +3,35 @@
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from gansynth.arms import Arm
 from gansynth.checkpoints import TrainedModel
 from gansynth.classifiers import Classifier, Diet, Floats, fit_classifier
-from gansynth.evaluation.metrics import score
+from gansynth.modalities.image import Policy
 from gansynth.samples import Indices, Samples
 from gansynth.seeding import numpy_generator
-from gansynth.splits import inner_folds
 from gansynth.study import Study
+from gansynth.validation import choose
 
 
 class Synthetic(NamedTuple):
-    """Synthetic samples ready for training: targets (M, classes) are label probabilities, embeddings (M, features)."""
+    """Synthetic samples ready for training.
+
+    Attributes:
+        samples: The samples.
+        targets: Label probabilities, (M, classes).
+        nearest: Which training row lies nearest in the teacher's embedding, (M,).
+    """
 
     samples: Samples
     targets: Floats
-    embeddings: Floats
+    nearest: Indices
+
+    def among(self, seen: npt.NDArray[np.bool_]) -> "Synthetic":
+        """Return those whose nearest training row is among the ones seen, (N,)."""
+        kept = seen[self.nearest]
+        return Synthetic(self.samples.take(kept), self.targets[kept], self.nearest[kept])
 
 
 def prepare_synthetic(
@@ -33,53 +45,52 @@ def prepare_synthetic(
         order = numpy_generator(study.seed, "shuffle", repetition).permutation(len(samples))
         samples = Samples(samples.values, samples.labels[order], samples.class_names)
         targets = targets[order]
-    return Synthetic(samples, targets, model.teacher.embed(samples.values))
+    nearest = _nearest_rows(model.teacher.embed(samples.values), model.training_embeddings)
+    return Synthetic(samples, targets, nearest)
 
 
-def build_diet(arm: Arm, real: Samples, synthetic: Synthetic | None, ratio: float) -> Diet:
-    """Return what an arm's classifier is trained on, with `ratio` of each batch synthetic."""
+def build_diet(arm: Arm, policy: Policy | None, real: Samples, synthetic: Synthetic | None, ratio: float) -> Diet:
+    """Return what an arm's classifier is trained on, with `ratio` of a batch synthetic.
+
+    With classical augmentation the ratio falls to nothing in the course of training: synthetic samples teach first, and
+    what they teach wrongly is mended on real rows. Without it the ratio stays, for few real rows alone would be learned
+    by heart at the end.
+    """
     if synthetic is None or ratio == 0 or len(synthetic.samples) == 0:
-        return Diet(real, arm.balanced, arm.augmented)
-    return Diet(real, arm.balanced, arm.augmented, synthetic.samples, synthetic.targets, ratio)
+        return Diet(real, arm.balanced, policy)
+    return Diet(real, arm.balanced, policy, synthetic.samples, synthetic.targets, ratio, falling=arm.augmented)
 
 
-def fit_arm(study: Study, diet: Diet, repetition: int) -> Classifier:
-    """Train an arm's final classifier; all arms of a repetition share initial weights and batch seeds."""
+def fit_arm(study: Study, diet: Diet, repetition: int, model: TrainedModel | None) -> Classifier:
+    """Train an arm's final classifier; all arms of a repetition share initial weights and batch seeds.
+
+    The teacher has been trained in just this way on real rows with classical augmentation, so it serves an arm that
+    trains on them alone.
+    """
+    if model is not None and diet.policy is not None and diet.synthetic is None:
+        return model.teacher
     return fit_classifier(study, diet, study.evaluation.steps, repetition, "arm")
 
 
 def choose_ratio(
-    study: Study, arm: Arm, real: Samples, groups: Indices, synthetic: Synthetic, model: TrainedModel, repetition: int
+    study: Study, arm: Arm, policy: Policy | None, real: Samples, groups: Indices, synthetic: Synthetic, repetition: int
 ) -> tuple[float, dict[float, float]]:
-    """Choose an arm's share of synthetic samples by cross-validation on the training rows alone.
+    """Choose an arm's share of synthetic samples by inner validation on the training rows alone.
 
     The generator has seen the rows that a fold holds out, so each fold leaves out the synthetic samples whose nearest
     training row, in the teacher's embedding, is held out. That does not remove all the generator knows of them, so the
-    choice still leans towards synthetic samples. Equal scores go to the smaller share.
+    choice still leans towards synthetic samples. Of equals the smaller share is taken.
 
     Returns:
-        The chosen ratio and the validation score of every candidate; no scores if there is just one candidate.
+        The chosen ratio and the loss of every candidate; no losses if there is just one candidate.
     """
     settings = study.evaluation
     candidates = sorted(set(settings.ratios_with_classical if arm.augmented else settings.ratios))
-    if len(candidates) == 1:
-        return candidates[0], {}
-    folds = settings.inner_folds
-    fold_of = inner_folds(real.labels, groups, folds, numpy_generator(study.seed, "inner", repetition))
-    nearest = _nearest_rows(synthetic.embeddings, model.training_embeddings)
-    probabilities = {ratio: np.zeros((len(real), len(real.class_names)), np.float32) for ratio in candidates}
-    for fold in range(folds):
-        inner, held_out = real.take(fold_of != fold), fold_of == fold
-        if not held_out.any() or len(inner) == 0:
-            continue  # fewer rows than folds
-        away = fold_of[nearest] != fold
-        visible = Synthetic(synthetic.samples.take(away), synthetic.targets[away], synthetic.embeddings[away])
-        for ratio in candidates:
-            diet = build_diet(arm, inner, visible, ratio)
-            classifier = fit_classifier(study, diet, settings.inner_steps, repetition, "inner", fold)
-            probabilities[ratio][held_out] = classifier.probabilities(real.values[held_out])
-    scores = {ratio: score(real.labels, predicted)[settings.metric] for ratio, predicted in probabilities.items()}
-    return max(candidates, key=lambda ratio: scores[ratio]), scores
+
+    def diet_of(ratio: float, seen: npt.NDArray[np.bool_]) -> Diet:
+        return build_diet(arm, policy, real.take(seen), synthetic.among(seen), ratio)
+
+    return choose(study, real, groups, repetition, candidates, diet_of)
 
 
 def _nearest_rows(points: Floats, rows: Floats) -> Indices:

@@ -64,25 +64,27 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
     label = f"evaluate {arm}, repetition {repetition + 1}"
     progress_file = run.progress / f"evaluate-{arm}-{repetition}.json"
     with publish(directory, "evaluate", request, parents) as draft, Progress(progress_file, label, 1):
-        synthetic, ratio = None, 0.0
-        validation: dict[float, float] = {}
-        if spec.synthetic:
+        model, policy, synthetic, ratio = None, None, None, 0.0
+        losses: dict[float, float] = {}
+        if "model" in spec.parents:
             model = load_model(run.model(repetition), study.compute)
             check_rows(model, split)
+            policy = model.policy if spec.augmented else None
+        if model is not None and spec.synthetic:
             shards = run.synthetic(repetition)
             synthetic = prepare_synthetic(
                 load_synthetic(shards), load_teacher_probabilities(shards), model, study, repetition, spec
             )
             groups = dataset.groups[split.train]
-            ratio, validation = choose_ratio(study, spec, real, groups, synthetic, model, repetition)
-        classifier = fit_arm(study, build_diet(spec, real, synthetic, ratio), repetition)
+            ratio, losses = choose_ratio(study, spec, policy, real, groups, synthetic, repetition)
+        classifier = fit_arm(study, build_diet(spec, policy, real, synthetic, ratio), repetition, model)
         predictions = {
             "row": split.test,
             "label": dataset.samples.labels[split.test],
             "probabilities": list(classifier.probabilities(dataset.samples.values[split.test])),
         }
         pq.write_table(pa.table(predictions), draft.path / PREDICTIONS_FILE)
-        choice = {"ratio": ratio, "validation": validation, "synthetic": spec.synthetic}
+        choice = {"policy": policy, "ratio": ratio if spec.synthetic else None, "losses": losses}
         (draft.path / CHOICE_FILE).write_text(json.dumps(choice))
         draft.counts.update(train=len(split.train), test=len(split.test))
     return directory

@@ -124,7 +124,8 @@ def _arm_summary(
         values=values.tolist(),
         metrics=_means(own[own.class_name == ""], "metric"),
         recall=_means(own[own.metric == "recall"], "class_name"),
-        ratios=[choice["ratio"] for choice in choices if choice["synthetic"]],
+        ratios=[choice["ratio"] for choice in choices if choice["ratio"] is not None],
+        policies=[choice["policy"] for choice in choices if choice["policy"] is not None],
     )
 
 

@@ -1,25 +1,33 @@
 """What was done, in prose that is generated from the study: shared by the page and the Markdown."""
 
+from collections import Counter
+
 from gansynth.reporting import formats
 from gansynth.reporting.findings import Findings
 from gansynth.study import ScarcityConfig, Study
 
+POLICY_NAMES: dict[str, str] = {
+    "none": "none",
+    "affine": "random affine maps",
+    "affine+flip": "affine maps with flips",
+    "affine+mixup": "affine maps with MixUp",
+    "affine+cutmix": "affine maps with CutMix",
+    "trivialaugment": "TrivialAugment",
+}
+
 
 def arm_descriptions(study: Study) -> dict[str, str]:
     """Return a line on each arm of the study."""
-    modality = study.modality
-    transforms = [{"affine": "random affine transforms", "trivialaugment": "TrivialAugment"}[modality.classical]]
-    if modality.flip:
-        transforms.append("flips")
-    if modality.mixing != "none":
-        transforms.append({"mixup": "MixUp", "cutmix": "CutMix"}[modality.mixing])
-    classical = formats.listed(transforms)
+    policies = [POLICY_NAMES[policy] for policy in study.modality.classical]
+    classical = policies[0] if len(policies) == 1 else f"one of {formats.listed(policies)}, chosen by inner validation"
+    if study.modality.flip:
+        classical += ", and flips"
     described = {
         "real": "the real training rows as they are, nothing added",
         "oversampled": "real rows, every class drawn equally often: the control for mere resampling",
-        "classical": f"oversampled real rows with {classical}",
+        "classical": f"oversampled real rows with classical augmentation: {classical}",
         "gan": "oversampled real rows, and synthetic samples in every batch",
-        "gan+classical": f"oversampled real rows and synthetic samples, with {classical}",
+        "gan+classical": "as classical, and synthetic samples in every batch, fewer and fewer of them",
         "shuffled": "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help",
     }
     return {arm: described[arm] for arm in study.evaluation.arms}
@@ -32,6 +40,7 @@ def protocol(findings: Findings) -> list[tuple[str, str]]:
         ("Fixed beforehand", _fixed(study)),
         ("Data", _data(findings)),
         ("Repetitions", _repetitions(findings)),
+        ("Classical augmentation", _classical(findings)),
         ("GAN", _gan(study)),
         ("Synthetic samples", _synthetic(study)),
         ("Test", _test(findings)),
@@ -87,6 +96,23 @@ def _repetitions(findings: Findings) -> str:
     )
 
 
+def _classical(findings: Findings) -> str:
+    policies = [policy for arm in findings.summary.arms.values() for policy in arm.policies]
+    rule, candidates = findings.study.evaluation, [POLICY_NAMES[policy] for policy in findings.study.modality.classical]
+    if len(candidates) == 1 or not policies:
+        return f"The policy is {formats.listed(candidates)}."
+    per_arm = sum(bool(arm.policies) for arm in findings.summary.arms.values())
+    chosen = [
+        f"{POLICY_NAMES[policy]} {formats.plural(times // per_arm, 'time')}"
+        for policy, times in Counter(policies).most_common()
+    ]
+    return (
+        f"The policy is one of {formats.listed(candidates)}: that with the lowest log-loss, each at its best"
+        f" temperature, in a {rule.inner_folds}-fold validation on training rows. All arms of a repetition share it; it"
+        f" was {formats.listed(chosen)}."
+    )
+
+
 def _gan(study: Study) -> str:
     gan = study.gan
     loss = gan.loss.replace("_", "-")
@@ -121,13 +147,14 @@ def _synthetic(study: Study) -> str:
         "soft": "the mean of the class asked for and the probabilities of a teacher trained on real training rows",
         "hard": "the class asked for",
     }[rule.labels]
-    shares = [
-        f"among {formats.listed([formats.share(ratio, 0) for ratio in ratios])} {where} classical augmentation"
-        for ratios, where in ((rule.ratios, "without"), (rule.ratios_with_classical, "with"))
-    ]
+    without, with_classical = (
+        formats.listed([formats.share(ratio, 0) for ratio in ratios])
+        for ratios in (rule.ratios, rule.ratios_with_classical)
+    )
     picked = (
-        f"their share of a batch was chosen by {rule.inner_folds}-fold validation on training rows,"
-        f" {formats.listed(shares)}"
+        f"their share of a batch was chosen by {rule.inner_folds}-fold validation on training rows, among {without}"
+        f" without classical augmentation and {with_classical} with it, where it falls to nothing from the first step"
+        " to the last"
     )
     return f"{formats.capitalised(amount)}, {chosen}. Their label is {labels}; {picked}."
 

@@ -15,8 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from gansynth.artifacts import is_current, publish
-from gansynth.checkpoints import save_model
-from gansynth.classifiers import Classifier, Diet, fit_classifier
+from gansynth.checkpoints import Networks, save_model
 from gansynth.datasets import load_dataset
 from gansynth.devices import make_fabric
 from gansynth.errors import TrainingError
@@ -32,8 +31,10 @@ from gansynth.study import Study
 from gansynth.training.health import diversity, trouble
 from gansynth.training.loop import AdversarialLoop, Players, build_players
 from gansynth.training.resume import Counters, load_state, save_state
+from gansynth.training.teacher import fit_teacher
 
 STATE_FILE = "state.safetensors"
+TEACHER_FILE = "teacher.json"
 # logged lines and saved states of a training; each saved state falls on a logged line
 LOGGED_POINTS = 40
 SAVED_POINTS = 10
@@ -79,8 +80,10 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     with publish(directory, "train", request, parents) as draft:
         fabric.launch(partial(_fit_gan, job=job))
         players, counters = job.restore()
-        teacher = fit_teacher(study, samples, repetition)
-        save_model(draft.path, study, players.average, players.discriminator, teacher, samples, rows)
+        teacher = fit_teacher(study, samples, dataset.groups[rows], _seed_index(repetition))
+        networks = Networks(players.average, players.discriminator, teacher.classifier)
+        save_model(draft.path, study, networks, teacher.policy, samples, rows)
+        (draft.path / TEACHER_FILE).write_text(json.dumps({"policy": teacher.policy, "losses": teacher.losses}))
         lines = [json.dumps(line) + "\n" for line in counters.history]
         (draft.path / METRICS_FILE).write_text("".join(lines))
         for grid in sorted(work.glob("grid-*.png")):
@@ -91,12 +94,6 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     work.rmdir()
     log.info("%s: trained on %d rows", repetition_label(repetition), len(samples))
     return directory
-
-
-def fit_teacher(study: Study, samples: Samples, repetition: int | None) -> Classifier:
-    """Train the classifier that filters and labels synthetic samples, with classical augmentation."""
-    diet = Diet(samples, balanced=True, augmented=True)
-    return fit_classifier(study, diet, study.evaluation.steps, _seed_index(repetition), "teacher")
 
 
 def _seed_index(repetition: int | None) -> int:

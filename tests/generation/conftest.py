@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gansynth.artifacts import publish
-from gansynth.checkpoints import TrainedModel, load_model, save_model
+from gansynth.checkpoints import Networks, TrainedModel, load_model, save_model
 from gansynth.classifiers import Diet, fit_classifier
 from gansynth.gans import FAMILIES
 from gansynth.requests import dataset_parent, model_request
@@ -72,7 +72,8 @@ def make_run(tmp_path: Path) -> RunMaker:
             with publish(
                 run.model(repetition), "train", model_request(study, repetition), dataset_parent(run)
             ) as draft:
-                save_model(draft.path, study, generator, discriminator, teacher, rows, np.arange(len(rows)))
+                networks = Networks(generator, discriminator, teacher)
+                save_model(draft.path, study, networks, "affine", rows, np.arange(len(rows)))
         return run, study
 
     return make

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gansynth.errors import StudyError
-from gansynth.modalities.image import Codec, ImageConfig, augment, build_classifier, check_classifier, mix
+from gansynth.modalities.image import Codec, ImageConfig, Policy, augment, build_classifier, check_classifier
 from gansynth.modalities.image.classical import POLICIES
 from gansynth.modalities.image.storage import class_names_of, decode_png, encode_png, features, image_column, images_of
 
@@ -38,33 +38,38 @@ def test_class_names_survive_in_the_schema() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_policies_keep_shape_and_range_and_repeat_with_their_seed(policy: str) -> None:
-    images = torch.rand(12, 3, 16, 16) * 2 - 1
-    config = ImageConfig(classical=policy)
-    first, second = (augment(images, config, torch.Generator().manual_seed(1)) for _ in range(2))
+def test_policies_keep_shape_and_range_and_repeat_with_their_seed(policy: Policy) -> None:
+    images, targets = torch.rand(12, 3, 16, 16) * 2 - 1, torch.eye(12)
+    (first, labels), (second, same_labels) = (
+        augment(images, targets, policy, ImageConfig(), torch.Generator().manual_seed(1)) for _ in range(2)
+    )
     assert first.shape == images.shape
     assert first.abs().max() <= 1.001
     assert torch.equal(first, second)
-    assert not torch.equal(first, images)
+    assert torch.equal(labels, same_labels)
+    torch.testing.assert_close(labels.sum(1), torch.ones(12))
+    assert torch.equal(first, images) == (policy == "none")
+    assert torch.equal(labels, targets) == (policy not in {"affine+mixup", "affine+cutmix"})
 
 
-def test_flips_happen_only_if_the_study_allows_them() -> None:
+def share_flipped(policy: Policy, config: ImageConfig) -> float:
     # a bright left half: a small affine map never moves it to the right
     images = torch.full((60, 1, 16, 16), -1.0)
     images[:, :, :, :6] = 1
-    right = [
-        augment(images, ImageConfig(flip=flip), torch.Generator().manual_seed(0))[:, :, :, 11:].mean((1, 2, 3)) > 0
-        for flip in (False, True)
-    ]
-    assert not right[0].any()
-    assert 15 < right[1].sum() < 45
+    augmented, _ = augment(images, torch.zeros(60, 2), policy, config, torch.Generator().manual_seed(0))
+    return float((augmented[:, :, :, 11:].mean((1, 2, 3)) > 0).float().mean())
 
 
-@pytest.mark.parametrize("mixing", ["mixup", "cutmix"])
-def test_mixing_mixes_images_and_labels_alike(mixing: str) -> None:
+def test_images_flip_only_by_a_policy_with_flips_or_if_the_study_allows_it() -> None:
+    assert share_flipped("affine", ImageConfig()) == 0
+    assert share_flipped("affine+flip", ImageConfig()) == pytest.approx(0.5, abs=0.25)
+    assert share_flipped("none", ImageConfig(flip=True)) == pytest.approx(0.5, abs=0.25)
+
+
+@pytest.mark.parametrize("policy", ["affine+mixup", "affine+cutmix"])
+def test_mixing_mixes_images_and_labels_alike(policy: Policy) -> None:
     images = torch.cat([torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)])
-    targets = torch.eye(2)
-    mixed, mixed_targets = mix(images, targets, ImageConfig(mixing=mixing), torch.Generator().manual_seed(4))
+    mixed, mixed_targets = augment(images, torch.eye(2), policy, ImageConfig(), torch.Generator().manual_seed(4))
     assert 0 < mixed_targets[0, 1] < 1
     torch.testing.assert_close(mixed.mean((1, 2, 3)), mixed_targets[:, 1])
 

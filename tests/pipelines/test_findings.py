@@ -26,7 +26,7 @@ from pipelines.artifacts import findings_markdown, gain_table, print_findings
 
 
 def arm(mean: float) -> ArmSummary:
-    return ArmSummary(mean=mean, sd=0.01, values=[mean, mean], metrics={}, recall={}, ratios=[])
+    return ArmSummary(mean=mean, sd=0.01, values=[mean, mean], metrics={}, recall={}, ratios=[], policies=[])
 
 
 SUMMARY = Summary(

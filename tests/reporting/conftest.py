@@ -111,6 +111,7 @@ def _write_evaluation(
                 metrics=whole[whole.arm == arm].groupby("metric").value.mean().to_dict(),
                 recall=recall[recall.arm == arm].groupby("class_name", sort=False).value.mean().to_dict(),
                 ratios=[0.5, 0.0, *[0.5] * (len(row) - 2)] if "gan" in arm else [],
+                policies=["trivialaugment", *["affine"] * (len(row) - 1)] if "classical" in arm else [],
             )
             for arm, row in values.items()
         },
@@ -192,7 +193,7 @@ def _write_others(study: Study, run: Run, classes: list[str], random: np.random.
     for repetition in range(study.evaluation.repetitions):
         samples = data | digests(model=run.model(repetition), synthetic=run.synthetic(repetition))
         for arm in study.evaluation.arms:
-            parents = samples if ARMS[arm].synthetic else data
+            parents = {name: samples[name] for name in ARMS[arm].parents}
             with publish(run.arm(repetition, arm), "evaluate", arm_request(study, repetition, arm), parents) as draft:
                 draft.counts.update(test=2000)
         with publish(run.fidelity(repetition), "evaluate", fidelity_request(study, repetition), samples):

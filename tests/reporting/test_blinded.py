@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from conftest import draw_pattern
 from py_mini_racer import MiniRacer
 from scipy.stats import binomtest
 
@@ -27,8 +27,13 @@ def call(function: str, *arguments: Any) -> Any:  # noqa: ANN401 - whatever JSON
 
 
 def images(count: int, png: bytes | None = None) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+
+    def draw() -> np.ndarray:
+        return random.integers(0, 256, (8, 8, 1), dtype=np.uint8)
+
     rows = [
-        {"class_name": f"no <b>{index % 3}", "kind": kind, "image": png or encode_png(draw_pattern(0, kind, index))}
+        {"class_name": f"no <b>{index % 3}", "kind": kind, "image": png or encode_png(draw())}
         for index in range(count // 2)
         for kind in ("real", "synthetic")
     ]

@@ -1,8 +1,8 @@
 """Images: codec, classical augmentation, downstream classifiers, storage."""
 
-from gansynth.modalities.image.classical import augment, mix
+from gansynth.modalities.image.classical import augment
 from gansynth.modalities.image.codec import ImageCodec as Codec
-from gansynth.modalities.image.config import ImageConfig
+from gansynth.modalities.image.config import ImageConfig, Policy
 from gansynth.modalities.image.inception import Inception, check_weights
 from gansynth.modalities.image.networks import EmbeddingNetwork, build_classifier, check_classifier
 from gansynth.modalities.image.storage import encode_png
@@ -12,10 +12,10 @@ __all__ = [
     "EmbeddingNetwork",
     "ImageConfig",
     "Inception",
+    "Policy",
     "augment",
     "build_classifier",
     "check_classifier",
     "check_weights",
     "encode_png",
-    "mix",
 ]

@@ -6,33 +6,43 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from gansynth.modalities.image.config import ImageConfig
+from gansynth.modalities.image.config import ImageConfig, Policy
 from gansynth.seeding import seeded_globally
 from gansynth.warping import random_affine
 
-Policy = Callable[[Tensor, torch.Generator], Tensor]
+Batch = tuple[Tensor, Tensor]
 
 
-def augment(images: Tensor, config: ImageConfig, random: torch.Generator) -> Tensor:
-    """Augment each image (N, channels, height, width), in [-1, 1], by its own random draw of the configured policy."""
+def augment(images: Tensor, targets: Tensor, policy: Policy, config: ImageConfig, random: torch.Generator) -> Batch:
+    """Augment a batch by a policy, each image by its own random draw.
+
+    Args:
+        images: Float (N, channels, height, width) in [-1, 1].
+        targets: Class probabilities (N, classes); policies that mix images mix these too.
+        policy: What is done.
+        config: Says whether images are flipped as well.
+        random: Generator on the same device.
+
+    Returns:
+        Images and targets of the same shapes.
+    """
     if config.flip:
-        chosen = torch.rand(len(images), 1, 1, 1, generator=random, device=images.device) < 0.5
-        images = torch.where(chosen, images.flip(3), images)
-    return POLICIES[config.classical](images, random)
+        images = _flip(images, random)
+    return POLICIES[policy](images, targets, random)
 
 
-def mix(images: Tensor, targets: Tensor, config: ImageConfig, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Apply MixUp (arXiv 1710.09412) or CutMix (arXiv 1905.04899) to a batch and its targets (N, classes)."""
-    if config.mixing == "none":
-        return images, targets
-    transform = v2.MixUp() if config.mixing == "mixup" else v2.CutMix()
+def _flip(images: Tensor, random: torch.Generator) -> Tensor:
+    chosen = torch.rand(len(images), 1, 1, 1, generator=random, device=images.device) < 0.5
+    return torch.where(chosen, images.flip(3), images)
+
+
+def _mixed(images: Tensor, targets: Tensor, random: torch.Generator, kind: type[v2.MixUp | v2.CutMix]) -> Batch:
     with seeded_globally(_draw_seed(random)):
-        mixed, mixed_targets = transform(images, targets)
+        mixed, mixed_targets = kind()(random_affine(images, random), targets)
     return mixed, mixed_targets
 
 
 def _trivial_augment(images: Tensor, random: torch.Generator) -> Tensor:
-    """Apply TrivialAugment (arXiv 2103.10158) to each image."""
     transform = v2.TrivialAugmentWide()
     pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     with seeded_globally(_draw_seed(random)):
@@ -44,7 +54,11 @@ def _draw_seed(random: torch.Generator) -> int:
     return int(torch.randint(2**62, (1,), generator=random, device=random.device).item())
 
 
-POLICIES: dict[str, Policy] = {
-    "affine": random_affine,
-    "trivialaugment": _trivial_augment,
+POLICIES: dict[Policy, Callable[[Tensor, Tensor, torch.Generator], Batch]] = {
+    "none": lambda images, targets, _: (images, targets),
+    "affine": lambda images, targets, random: (random_affine(images, random), targets),
+    "affine+flip": lambda images, targets, random: (random_affine(_flip(images, random), random), targets),
+    "affine+mixup": lambda images, targets, random: _mixed(images, targets, random, v2.MixUp),
+    "affine+cutmix": lambda images, targets, random: _mixed(images, targets, random, v2.CutMix),
+    "trivialaugment": lambda images, targets, random: (_trivial_augment(images, random), targets),
 }

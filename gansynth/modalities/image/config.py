@@ -6,6 +6,8 @@ from pydantic import Field
 
 from gansynth.settings import Settings
 
+Policy = Literal["none", "affine", "affine+flip", "affine+mixup", "affine+cutmix", "trivialaugment"]
+
 
 class ImageConfig(Settings):
     """How images are prepared and classically augmented."""
@@ -24,11 +26,13 @@ class ImageConfig(Settings):
     )
     flip: bool = Field(
         default=False,
-        description="Whether a mirrored image is as valid as the original; lets classical augmentation flip.",
+        description="Whether a mirrored image is as valid as the original; every policy of classical augmentation then"
+        " flips, and `gan.augmentation` may.",
     )
-    classical: Literal["affine", "trivialaugment"] = Field(
-        default="affine", description="Policy of the arms with classical augmentation."
-    )
-    mixing: Literal["none", "mixup", "cutmix"] = Field(
-        default="none", description="MixUp or CutMix on top of the policy in the arms with classical augmentation."
+    classical: tuple[Policy, ...] = Field(
+        default=("affine", "trivialaugment", "affine+mixup", "affine+cutmix"),
+        min_length=1,
+        description="Candidate policies of classical augmentation: `affine`, small random affine maps, alone or with"
+        " flips, MixUp (arXiv 1710.09412) or CutMix (arXiv 1905.04899); `trivialaugment` (arXiv 2103.10158); `none`."
+        " Inner validation on training rows chooses one per repetition, for all arms with classical augmentation.",
     )

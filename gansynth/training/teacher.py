@@ -1,0 +1,40 @@
+"""The teacher: the classifier that filters, labels and embeds synthetic samples, and the classical arm's as well."""
+
+from typing import NamedTuple
+
+from gansynth.classifiers import Classifier, Diet, fit_classifier
+from gansynth.modalities.image import Policy
+from gansynth.samples import Indices, Samples
+from gansynth.study import Study
+from gansynth.validation import choose
+
+
+class Teacher(NamedTuple):
+    """A classifier trained with classical augmentation, its policy, and what every policy lost in inner validation."""
+
+    classifier: Classifier
+    policy: Policy
+    losses: dict[Policy, float]
+
+
+def fit_teacher(study: Study, samples: Samples, groups: Indices, seed_index: int) -> Teacher:
+    """Choose the policy of classical augmentation by inner validation, and train a classifier with it.
+
+    Args:
+        study: Names the candidate policies.
+        samples: The training rows.
+        groups: Numbers that duplicates among them share, (N,).
+        seed_index: Which repetition this is.
+    """
+    policy, losses = choose(
+        study,
+        samples,
+        groups,
+        seed_index,
+        study.modality.classical,
+        lambda candidate, seen: Diet(samples.take(seen), policy=candidate),
+    )
+    # trained just as the arms are: it is the classifier of the classical arm
+    diet = Diet(samples, policy=policy)
+    classifier = fit_classifier(study, diet, study.evaluation.steps, seed_index, "arm")
+    return Teacher(classifier, policy, losses)

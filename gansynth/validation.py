@@ -1,0 +1,86 @@
+"""Inner validation: what a choice is worth, measured on the training rows alone.
+
+On a handful of rows, the accuracies of two candidates differ by chance more than by merit. The log-loss tells more from
+the same rows, once over- and under-confidence are taken out of it: each candidate is judged at its own best temperature
+(arXiv 1706.04599).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+
+from gansynth.classifiers import Diet, Floats, fit_classifier
+from gansynth.samples import Indices, Samples
+from gansynth.seeding import numpy_generator
+from gansynth.splits import inner_folds
+from gansynth.study import Study
+
+Candidate = TypeVar("Candidate", bound=str | float)
+Mask = npt.NDArray[np.bool_]
+
+SMALLEST_PROBABILITY = np.finfo(np.float32).tiny
+LARGEST_TEMPERATURE = 20.0
+
+
+def choose(
+    study: Study,
+    real: Samples,
+    groups: Indices,
+    seed_index: int,
+    candidates: Sequence[Candidate],
+    diet_of: Callable[[Candidate, Mask], Diet],
+) -> tuple[Candidate, dict[Candidate, float]]:
+    """Choose the candidate with the lowest calibrated log-loss in a cross-validation; the first one of equals.
+
+    Args:
+        study: Says how many folds and optimiser steps there are.
+        real: The training rows.
+        groups: Numbers that duplicates among them share, (N,).
+        seed_index: Which repetition this is.
+        candidates: What there is to choose from.
+        diet_of: Returns what a candidate's classifier is trained on, given which of the rows it may see, (N,).
+
+    Returns:
+        The choice, and the loss of every candidate in nats; no losses if there is just one candidate.
+    """
+    if len(candidates) == 1:
+        return candidates[0], {}
+    folds = study.evaluation.inner_folds
+    fold_of = inner_folds(real.labels, groups, folds, numpy_generator(study.seed, "inner", seed_index))
+    predicted = {candidate: np.zeros((len(real), len(real.class_names)), np.float32) for candidate in candidates}
+    for fold in range(folds):
+        seen = fold_of != fold
+        if seen.all() or not seen.any():
+            continue  # fewer rows than folds
+        for candidate in candidates:
+            diet = diet_of(candidate, seen)
+            classifier = fit_classifier(study, diet, study.evaluation.inner_steps, seed_index, "inner", fold)
+            predicted[candidate][~seen] = classifier.probabilities(real.values[~seen])
+    losses = {candidate: calibrated_log_loss(real.labels, found) for candidate, found in predicted.items()}
+    return min(candidates, key=losses.__getitem__), losses
+
+
+def calibrated_log_loss(labels: Indices, probabilities: Floats) -> float:
+    """Return the log-loss at the temperature that makes it smallest, every class weighing the same.
+
+    Args:
+        labels: True classes, (N,).
+        probabilities: Predicted, (N, K).
+
+    Returns:
+        Nats, 0 or more; at most log K, the loss of the uniform prediction, up to the limit of the temperature.
+    """
+    logits = np.log(probabilities.astype(np.float64).clip(SMALLEST_PROBABILITY))
+    weights = 1 / np.bincount(labels)[labels]
+    own = np.arange(len(labels)), labels
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        return float(np.average(logsumexp(scaled, axis=1) - scaled[own], weights=weights))
+
+    limit = np.log(LARGEST_TEMPERATURE)
+    return float(minimize_scalar(loss, bounds=(-limit, limit), method="bounded").fun)
