@@ -1,5 +1,6 @@
 """What the command line answers without running a flow."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,3 +63,5 @@ def test_doctor_says_what_a_study_would_use(start: Start) -> None:
     assert process.returncode == 0, errors
     assert "2 worker(s), device cpu, precision 32-true" in output
     assert metadata.version("torch") in output
+    assert re.search(r"bf16 +\d+\.\d times the speed of 32 bits", output)
+    assert not errors
