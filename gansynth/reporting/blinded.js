@@ -27,11 +27,11 @@ function assess(answers, z) {
 
 // Returns the result as sentences.
 function tell(found, coverage) {
-  const percent = (share) => `${(100 * share).toFixed(0)} %`;
+  const percent = (share) => `${(100 * share).toFixed(0)}\u00a0%`;
   const [low, high] = found.interval;
   const lines = [
     `${found.right} of ${found.count} right: ${percent(found.right / found.count)}` +
-      ` (${percent(coverage)} interval ${percent(low)} to ${percent(high)}; guessing gives 50 %).`,
+      ` (${percent(coverage)} interval ${percent(low)} to ${percent(high)}; guessing gives ${percent(0.5)}).`,
   ];
   if (low > 0.5) lines.push("You could tell synthetic images from real ones.");
   else if (high < 0.5) lines.push("You could tell them apart, and took one kind for the other.");
