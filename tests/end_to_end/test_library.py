@@ -13,7 +13,8 @@ from shapes import draw_shapes
 from tampering import alter_training_rows
 
 from gansynth.artifacts import publish, read_manifest
-from gansynth.datasets import load_synthetic, write_dataset
+from gansynth.checkpoints import load_model
+from gansynth.datasets import load_dataset, load_synthetic, write_dataset
 from gansynth.errors import ArtifactError, EvaluationError, StudyError
 from gansynth.evaluation import evaluate, evaluate_arm, evaluate_fidelity
 from gansynth.generation import generate_repetition
@@ -153,6 +154,34 @@ def test_fidelity_is_measured_on_inception_where_its_weights_are_given(
     assert len(same) == 4
     assert found[0][same].equals(found[1][same])  # these are the teacher's business
     assert stamps[0] == stamps[1]  # arms do not depend on it
+
+
+def test_arms_with_classical_augmentation_share_one_policy_and_the_teacher_is_one_of_them(
+    tiny_study: Study, tmp_path: Path
+) -> None:
+    run = Run(tmp_path / "run")
+    dataset_artifact(run, draw_shapes(12), draw_shapes(8, seed=1))
+    train_repetition(tiny_study, run, 0)
+    generate_repetition(tiny_study, run, 0)
+    arms = {arm: evaluate_arm(tiny_study, run, 0, arm) for arm in ("real", "classical", "gan", "gan+classical")}
+    choices = {arm: json.loads((folder / "choice.json").read_text()) for arm, folder in arms.items()}
+    chosen = json.loads((run.model(0) / "teacher.json").read_text())
+    assert chosen["policy"] == min(chosen["losses"], key=chosen["losses"].get)
+    assert set(chosen["losses"]) == set(tiny_study.modality.classical)
+    policies = {arm: choice["policy"] for arm, choice in choices.items()}
+    assert policies == {
+        "real": None,
+        "classical": chosen["policy"],
+        "gan": None,
+        "gan+classical": chosen["policy"],
+    }
+    assert [choices[arm]["ratio"] for arm in ("real", "classical")] == [None, None]
+    assert set(choices["gan+classical"]["losses"]) == {"0.0", "0.9"}
+    predicted = pq.read_table(arms["classical"] / "predictions.parquet")
+    dataset = load_dataset(run.dataset)
+    teacher = load_model(run.model(0), tiny_study.compute).teacher
+    expected = teacher.probabilities(dataset.samples.values[predicted["row"].to_numpy()])
+    np.testing.assert_array_equal(np.stack(predicted["probabilities"].to_numpy()), expected)
 
 
 def test_a_generator_that_knows_other_rows_is_not_evaluated(tiny_study: Study, tmp_path: Path) -> None:
