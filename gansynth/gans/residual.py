@@ -27,7 +27,7 @@ class Sizes(NamedTuple):
 
 
 PRESETS = {
-    "small": Sizes(generator=48, discriminator=24, blocks=1),
+    "small": Sizes(generator=32, discriminator=24, blocks=1),
     "medium": Sizes(generator=128, discriminator=64, blocks=2),
     "large": Sizes(generator=256, discriminator=128, blocks=3),
 }
