@@ -88,9 +88,12 @@ def main() -> None:
         parser.error(f"no part is called {min(unknown)}")
     bench = prepare(QUICK if options.quick else FULL)
     parts = options.parts or [part for part in PARTS if part != "compile"]
-    table = pd.DataFrame(Finding(part, *found) for part in parts for found in PARTS[part](bench))
-    table.to_csv(OUT / "speed.csv", index=False)
-    print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))  # noqa: T201  # its output
+    findings: list[Finding] = []
+    for part in parts:
+        for what, against, ratio in PARTS[part](bench):
+            findings.append(Finding(part, what, against, ratio))
+            print(f"{part:<11} {ratio:6.2f}  {what}, against {against}", flush=True)  # noqa: T201  # its output
+    pd.DataFrame(findings).to_csv(OUT / "speed.csv", index=False)
 
 
 def prepare(effort: Effort) -> Bench:

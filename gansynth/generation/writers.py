@@ -5,7 +5,6 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from importlib import metadata
 from operator import itemgetter
 from pathlib import Path
@@ -17,7 +16,6 @@ import pyarrow.parquet as pq
 from gansynth.generation.folders import folder_names
 from gansynth.generation.sampler import Candidates
 from gansynth.modalities.image import storage
-from gansynth.threads import in_threads
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """The IPTC's word for media made by a trained model."""
@@ -90,7 +88,7 @@ def write_folder(directory: Path, blocks: Iterable[Candidates], origin: Origin, 
         for block in blocks:
             folder = folders[block.label]
             (directory / folder).mkdir(exist_ok=True)
-            encoded = in_threads(partial(storage.encode_png, text=MARK), block.values, threads)
+            encoded = storage.encode_all(block.values, MARK, threads)
             for index, png, agreement, logit in zip(block.indices, encoded, block.agreement, block.logits, strict=True):
                 name = f"{folder}/{index:08d}.png"
                 (directory / name).write_bytes(png)

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from gansynth.errors import StudyError
 from gansynth.modalities.image import Codec, ImageConfig, Policy, augment, build_classifier, check_classifier
 from gansynth.modalities.image.classical import POLICIES
-from gansynth.modalities.image.storage import class_names_of, decode_png, encode_png, features, image_column, images_of
+from gansynth.modalities.image.storage import (
+    class_names_of,
+    decode_png,
+    encode_all,
+    encode_png,
+    features,
+    image_column,
+    images_of,
+)
 
 
 @given(st.integers(1, 3), st.sampled_from([1, 3]), st.integers(1, 9))
@@ -28,6 +36,14 @@ def test_png_and_column_return_every_pixel(channels: int) -> None:
     np.testing.assert_array_equal(decode_png(encode_png(values[0])), values[0])
     table = pa.table({"image": image_column(values)})
     np.testing.assert_array_equal(images_of(table["image"]), values)
+
+
+@pytest.mark.parametrize("side", [8, 128])
+def test_images_encoded_on_several_threads_keep_their_order_and_their_text(side: int) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (9, side, side, 3), dtype=np.uint8)
+    files = encode_all(values, {"note": "made"}, threads=3)
+    assert files == [encode_png(image, {"note": "made"}) for image in values]
+    assert encode_all(values[:0], threads=3) == []
 
 
 def test_class_names_survive_in_the_schema() -> None:

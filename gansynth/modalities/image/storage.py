@@ -7,6 +7,7 @@ names the column types and the classes, so that `datasets.load_dataset("parquet"
 import io
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from gansynth.threads import in_threads
 
 Pixels = npt.NDArray[np.uint8]
+LEAST_BYTES_FOR_THREADS = 2**14
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -32,6 +34,15 @@ def encode_png(image: Pixels, text: Mapping[str, str] | None = None) -> bytes:
     return buffer.getvalue()
 
 
+def encode_all(images: Pixels, text: Mapping[str, str] | None = None, threads: int = 1) -> list[bytes]:
+    """Return images (N, height, width, 1 or 3) as PNG files, encoded side by side if they are large enough.
+
+    Small ones are done one after another: their threads would spend more time on Python's lock than they save.
+    """
+    large = images[0].nbytes >= LEAST_BYTES_FOR_THREADS if len(images) else False
+    return in_threads(partial(encode_png, text=text), images, threads if large else 1)
+
+
 def decode_png(data: bytes) -> Pixels:
     """Return the pixels of a PNG that `encode_png` wrote, of shape (height, width, 1 or 3)."""
     pixels = np.asarray(Image.open(io.BytesIO(data)))
@@ -40,7 +51,7 @@ def decode_png(data: bytes) -> Pixels:
 
 def image_column(images: Pixels, names: Sequence[str] | None = None, threads: int = 1) -> pa.StructArray:
     """Return images (N, height, width, channels) as an Arrow column of PNG bytes and file names."""
-    encoded = in_threads(encode_png, images, threads)
+    encoded = encode_all(images, threads=threads)
     paths = list(names) if names is not None else [None] * len(encoded)
     return pa.StructArray.from_arrays(
         [pa.array(encoded, pa.binary()), pa.array(paths, pa.string())], names=["bytes", "path"]
