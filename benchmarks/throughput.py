@@ -216,7 +216,8 @@ def measure_evaluation(bench: Bench) -> Iterator[tuple[str, str, float]]:
 
     def together(count: int) -> None:
         running = [subprocess.Popen(command, cwd=ROOT) for _ in range(count)]  # noqa: S603  # our own words
-        if any(process.wait() for process in running):
+        ends = [process.wait() for process in running]
+        if any(ends):
             raise SystemExit("evaluation: a process failed")
 
     taken = race({"one": partial(together, 1), "all": partial(together, CORES)}, 1)

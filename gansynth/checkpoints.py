@@ -125,6 +125,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
             network.load_state_dict(load_file(directory / f"{name}.safetensors"))
             network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
         rows = load_arrays(directory / TRAINING_ROWS)
+        policy = description["policy"]
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{directory}: damaged model ({reason}); delete it and train again") from error
@@ -133,7 +134,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         discriminator=networks["discriminator"],
         codec=codec,
         teacher=Classifier(networks["teacher"], codec, device),
-        policy=description["policy"],
+        policy=policy,
         training_embeddings=rows["embeddings"],
         training_labels=rows["labels"],
         training_rows=rows["rows"],

@@ -59,7 +59,8 @@ def fidelity_request(study: Study, repetition: int) -> dict[str, Any]:
 def arm_request(study: Study, repetition: int, arm: str) -> dict[str, Any]:
     """Return what determines an arm of a repetition."""
     request = {**fidelity_request(study, repetition), "arm": arm}
-    del request["evaluation"]["inception_weights"]
+    for of_fidelity_alone in ("inception_weights", "metric"):
+        del request["evaluation"][of_fidelity_alone]
     return request
 
 

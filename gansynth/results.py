@@ -88,7 +88,8 @@ class Memorisation(BaseModel):
     )
     c_t: float = Field(
         description="The data-copying test C_T (arXiv 2004.05675) with the classes as its cells: 0 on average without"
-        " memorisation, where a single class has a standard deviation of 1; far below 0 for copies."
+        " memorisation, where a single class has a standard deviation of 1; far below 0 for copies, or for samples more"
+        " typical than real ones."
     )
     median_distance_ratio: float = Field(
         description="Median of the distance to training divided by the distance to held-out rows."

@@ -148,14 +148,14 @@ class EvaluationConfig(Settings):
         description="The same for the arm with classical augmentation, where the share falls: it is this at the first"
         " step and nothing at the last, so the classifier learns from synthetic samples first and from real ones then.",
     )
+    inner_folds: int = Field(default=2, ge=2, description="Folds of that inner validation.")
+    inner_steps: int = Field(
+        default=100, ge=1, description="Optimiser steps of each classifier of the inner validation."
+    )
     inception_weights: str | None = Field(
         default=None,
         description="Weights file of the Inception network, as torch-fidelity publishes it: fidelity is then measured"
         " on its features, else on those of the teacher. Relative paths start at the study file.",
-    )
-    inner_folds: int = Field(default=2, ge=2, description="Folds of that inner validation.")
-    inner_steps: int = Field(
-        default=100, ge=1, description="Optimiser steps of each classifier of the inner validation."
     )
     alpha: float = Field(default=0.05, gt=0, lt=0.5, description="Level of the tests; intervals cover 1 - alpha.")
     smallest_gain: float = Field(

@@ -89,8 +89,8 @@ def copying(training: Embedded, held_out: Embedded, synthetic: Embedded) -> dict
 
     It compares, by the Mann-Whitney test, how far synthetic samples lie from the nearest training row with how far
     held-out rows do. The cells of the paper's partition are the classes here. Z is standard normal for a generator
-    that draws from the distribution of the rows, far below 0 for one that copies its training rows, and far above 0
-    for one that misses them.
+    that draws from the distribution of the rows, and far above 0 for one that misses them. Far below 0 it tells of
+    copies, or of samples more typical than the rows, as filters and narrow latents make them.
 
     Args:
         training: The rows that trained the generator.

@@ -67,7 +67,7 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         Progress(run.progress / f"{label.replace(' ', '-')}.json", label, int(plan.sum())) as progress,
     ):
         seed = derive_seed(study.seed, "generation", -1 if repetition is None else repetition)
-        sampler = Sampler(model, seed, settings.latent_scale, study.compute.threads)
+        sampler = Sampler(model, seed, settings.latent_scale)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         if repetition is None:
             write_card(draft.path, origin, settings, draft.counts)
@@ -105,8 +105,10 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
         Progress(run.exports / f"{os.getpid()}.json", f"export to {destination.name}", count) as progress,
     ):
         plan = split_evenly(count, len(model.class_names))
+        # each pass computes on as many threads as torch has
+        side_by_side = max(1, joblib.cpu_count() // study.compute.threads)
         # a purpose of its own: the samples of a batch are none of those delivered with the run
-        sampler = Sampler(model, derive_seed(seed, "export"), settings.latent_scale, joblib.cpu_count())
+        sampler = Sampler(model, derive_seed(seed, "export"), settings.latent_scale, side_by_side)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         write_card(draft.path, origin, settings, draft.counts)
     return destination

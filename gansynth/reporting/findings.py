@@ -121,8 +121,10 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
     curves = {repetition_label(unit): _read_curves(run.model(unit) / METRICS_FILE) for unit in units}
     # reports are passed on: the folders of the machine that made them are nobody's business
     source = study.source.model_copy(update={"path": Path(study.source.path).name})
+    weights = study.evaluation.inception_weights
+    evaluation = study.evaluation.model_copy(update={"inception_weights": weights and Path(weights).name})
     return Findings(
-        study=study.model_copy(update={"source": source}),
+        study=study.model_copy(update={"source": source, "evaluation": evaluation}),
         run=run,
         summary=summary,
         scores=frames[0],

@@ -99,8 +99,10 @@ def _repetitions(findings: Findings) -> str:
 def _classical(findings: Findings) -> str:
     policies = [policy for arm in findings.summary.arms.values() for policy in arm.policies]
     rule, candidates = findings.study.evaluation, [POLICY_NAMES[policy] for policy in findings.study.modality.classical]
-    if len(candidates) == 1 or not policies:
-        return f"The policy is {formats.listed(candidates)}."
+    if len(candidates) == 1:
+        return f"The policy is {candidates[0]}."
+    if not policies:
+        return f"No arm uses it; the teacher's policy was chosen among {formats.listed(candidates)} on training rows."
     per_arm = sum(bool(arm.policies) for arm in findings.summary.arms.values())
     chosen = [
         f"{POLICY_NAMES[policy]} {formats.plural(times // per_arm, 'time')}"

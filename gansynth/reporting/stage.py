@@ -16,7 +16,7 @@ from gansynth.requests import check_run
 from gansynth.runs import Run
 from gansynth.study import Study
 
-LAYOUT = 2
+LAYOUT = 3
 PAGE_FILE = "index.html"
 MARKDOWN_FILE = "report.md"
 JSON_FILE = "report.json"

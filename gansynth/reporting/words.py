@@ -1,7 +1,7 @@
 """The sentences of the report on what was found: shared by the page and the Markdown."""
 
 from gansynth.reporting import formats
-from gansynth.reporting.findings import Findings, group_recall
+from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.protocol import arm_descriptions
 from gansynth.results import VerdictWord
 from gansynth.study import Study
@@ -60,10 +60,13 @@ def memorisation(findings: Findings) -> list[str]:
         f"The median distance to the nearest training row is {formats.number(found.median_distance_ratio)} times that"
         " to the nearest held-out row; 1 means no pull towards the training rows, far below 1 means copies."
     )
+    by_class = {name: row["c_t"] for name, row in class_fidelity(findings).items() if "c_t" in row}
+    lowest = min(by_class, key=by_class.__getitem__, default=None)
+    least = f", and least for {lowest}, {by_class[lowest]:+.1f}" if lowest is not None else ""
     copying = formats.typeset(
-        f"The data-copying test gives C_T = {found.c_t:+.1f}, a mean over classes and repetitions: 0 without"
-        " memorisation, give or take 1 for a single class; below -3 there is copying, and far above 0 the samples miss"
-        " what the training rows show."
+        f"The data-copying test gives C_T = {found.c_t:+.1f} on average{least}. Fresh rows would give 0 in a class,"
+        " give or take 1. Far below, samples lie nearer to training rows than held-out rows do: they are copies, or"
+        " more typical than real ones, as filters make them. Far above, they miss what the training rows show."
     )
     near = (
         f"{copies} nearer to a training row than any held-out row of the class does; without memorisation about"

@@ -81,17 +81,17 @@ def test_test_rows_change_nothing_upstream(tiny_study: Study, tmp_path: Path) ->
     marked = draw_shapes(8, seed=1)
     marked.values[:] = 255
     marked.values[:, ::2] = 0  # a pattern that no training row has
-    seen = []
+    seen, arms = [], ("classical", "gan", "gan+classical")
     for name, test in (("plain", draw_shapes(8, seed=1)), ("marked", marked)):
         run = Run(tmp_path / name)
         dataset_artifact(run, draw_shapes(12), test)
         train_repetition(tiny_study, run, 0)
         generate_repetition(tiny_study, run, 0)
-        for arm in ("classical", "gan"):
+        for arm in arms:
             evaluate_arm(tiny_study, run, 0, arm)
         samples = load_synthetic(run.synthetic(0))
-        choices = [(run.arm(0, arm) / "choice.json").read_text() for arm in ("classical", "gan")]
-        predictions = [pq.read_table(run.arm(0, arm) / "predictions.parquet") for arm in ("classical", "gan")]
+        choices = [(run.arm(0, arm) / "choice.json").read_text() for arm in arms]
+        predictions = [pq.read_table(run.arm(0, arm) / "predictions.parquet") for arm in arms]
         seen.append((contents(run.model(0)), samples.values.tobytes(), choices, predictions))
     assert seen[0][0] == seen[1][0]
     assert seen[0][1] == seen[1][1]

@@ -21,7 +21,7 @@ def test_grey_images_are_embedded_as_their_rgb_copies_one_by_one_or_together(inc
     assert np.abs(features[0] - features[1]).max() > 1e-3
 
 
-def test_the_features_are_those_of_torch_fidelity(inception_weights: Path) -> None:
+def test_images_reach_the_network_in_the_layout_it_wants(inception_weights: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 24, 24, 3), dtype=np.uint8)
     network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(inception_weights))
     (expected,) = network(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous())
@@ -34,11 +34,12 @@ class Trap:
 
 
 def test_a_file_that_is_no_weights_is_refused_and_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    trap, text, other = (tmp_path / name for name in ("trap.pth", "text.pth", "other.pth"))
+    trap, text, other, bare = (tmp_path / name for name in ("trap.pth", "text.pth", "other.pth", "bare.pth"))
+    torch.save(torch.zeros(3), bare)
     torch.save({"weights": Trap()}, trap)
     text.write_text("no weights")
     torch.save({"fc.weight": torch.zeros(2)}, other)
-    for path in (trap, text, other, tmp_path / "missing.pth"):
+    for path in (trap, text, other, bare, tmp_path / "missing.pth"):
         with pytest.raises(StudyError, match=r"^evaluation\.inception_weights: .*\.pth: ") as caught:
             Inception(path, CPU)
         assert "\n" not in str(caught.value)

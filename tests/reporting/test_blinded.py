@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,13 @@ def test_the_page_carries_every_image_and_its_truth_but_shows_none() -> None:
     assert "20 images" in page
     assert "data:image" not in page
     for word in ("http:", "https:", "src=", "<b>"):
-        assert word not in page.replace("default-src=", "")
+        assert word not in page
 
 
 def test_a_page_of_large_images_stays_loadable() -> None:
     page = render_blinded(images(40, b"\x89PNG" + bytes(MOST_BYTES // 10)), "shapes", 0.05)
-    assert len(data_of(page)["questions"]) == 9
+    kinds = [question["truth"] for question in data_of(page)["questions"]]
+    assert Counter(kinds) == {"real": 4, "synthetic": 4}
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 7), (31, 60), (60, 60), (1, 1), (45, 60)])

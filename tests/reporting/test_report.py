@@ -13,6 +13,7 @@ from bs4 import BeautifulSoup
 from gansynth.artifacts import verify
 from gansynth.errors import ArtifactError
 from gansynth.reporting import copy_report, report
+from gansynth.reporting.findings import read_findings, read_manifests
 from gansynth.results import FIDELITY_FILE, SUMMARY_FILE, read_summary
 from gansynth.runs import Run
 from gansynth.study import Study
@@ -290,7 +291,7 @@ def test_without_an_evaluation_there_is_no_report(tmp_path: Path, run_folder: tu
     assert not run.report.exists()
 
 
-def test_a_copy_holds_the_three_files_and_spares_others(tmp_path: Path, run_folder: tuple[Study, Run]) -> None:
+def test_a_copy_holds_every_file_and_spares_others(tmp_path: Path, run_folder: tuple[Study, Run]) -> None:
     study, run = run_folder
     destination = tmp_path / "reports" / "shapes"
     with pytest.raises(ArtifactError):
@@ -309,6 +310,9 @@ def test_the_report_does_not_tell_where_the_source_lies(tmp_path: Path, make_run
     study, run = make_run(tmp_path)
     source = study.source.model_copy(update={"path": "/home/someone/photos"})
     folder = report(study.model_copy(update={"source": source}), run)
+    evaluation = study.evaluation.model_copy(update={"inception_weights": "/home/someone/w.pth"})
+    findings = read_findings(study.model_copy(update={"evaluation": evaluation}), run, read_manifests(study, run))
+    assert findings.study.evaluation.inception_weights == "w.pth"
     for name in ("index.html", "report.md", "report.json"):
         text = (folder / name).read_text(encoding="utf-8")
         assert "photos" in text

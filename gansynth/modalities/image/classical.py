@@ -14,7 +14,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 def augment(images: Tensor, targets: Tensor, policy: Policy, config: ImageConfig, random: torch.Generator) -> Batch:
-    """Augment a batch by a policy, each image by its own random draw.
+    """Augment a batch by a policy, each image by its own random draw; MixUp and CutMix draw once a batch.
 
     Args:
         images: Float (N, channels, height, width) in [-1, 1].

@@ -13,6 +13,7 @@ from gansynth.errors import StudyError
 NAME = "inception-v3-compat"
 FEATURES = "2048"
 BATCH = 32
+EXPECTED = {"Conv2d_1a_3x3.conv.weight": (32, 3, 3, 3), "Mixed_7c.branch_pool.conv.weight": (192, 2048, 1, 1)}
 
 
 class Inception:
@@ -25,10 +26,7 @@ class Inception:
             StudyError: The file is not there, or is no weights file of this network.
         """
         check_weights(weights)
-        try:
-            self.network = FeatureExtractorInceptionV3(NAME, [FEATURES], str(weights)).to(device)
-        except RuntimeError:
-            raise _refused(weights, "holds weights of another network") from None
+        self.network = FeatureExtractorInceptionV3(NAME, [FEATURES], str(weights)).to(device)
         self.device = device
 
     @torch.inference_mode()
@@ -43,17 +41,21 @@ class Inception:
 
 
 def check_weights(path: Path) -> None:
-    """Make sure that a file holds tensors and nothing that would run when it is read.
+    """Make sure that a file holds the weights of this network, and nothing that would run when it is read.
 
     Raises:
         StudyError: It does not, or is not there.
     """
     try:
-        torch.load(path, map_location="cpu", weights_only=True)
+        held = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise _refused(path, error.strerror or str(error)) from None
     except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
         raise _refused(path, "is no file of weights") from None
+    # a weight of the first layer and one of the last that is used
+    shapes = [tuple(held[name].shape) if name in held else () for name in EXPECTED] if isinstance(held, dict) else []
+    if shapes != list(EXPECTED.values()):
+        raise _refused(path, "holds no weights of the Inception network")
 
 
 def _refused(path: Path, reason: str) -> StudyError:
