@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from gansynth.devices import make_fabric
+from gansynth.drawing import RowsByClass
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.image import Codec, EmbeddingNetwork, Policy
 from gansynth.samples import Samples, Values
@@ -160,14 +161,13 @@ class _Pool:
         one_hot = F.one_hot(labels, len(samples.class_names)).float()
         self.values = torch.tensor(samples.values).to(device)
         self.targets = (one_hot if targets is None else torch.tensor(targets)).to(device)
-        self.by_class = labels.argsort(stable=True).to(device)
-        self.counts = torch.tensor(samples.counts).to(device)
-        self.starts = self.counts.cumsum(0) - self.counts
+        self.by_class = RowsByClass(samples.labels, samples.counts, device)
+        self.counts = self.by_class.counts
 
     def draw(self, count: int, weights: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw samples: first their classes, in proportion to the weights (classes,), then one of each class."""
         uniform = torch.rand(2, count, generator=random, device=self.values.device, dtype=torch.float64)
         weights = torch.where(self.counts > 0, weights, 0.0).cumsum(0)
         labels = torch.searchsorted(weights, uniform[0] * weights[-1], right=True).clamp(max=len(weights) - 1)
-        rows = self.by_class[self.starts[labels] + (uniform[1] * self.counts[labels]).long()]
+        rows = self.by_class.pick(labels, uniform[1])
         return self.values[rows], self.targets[rows]

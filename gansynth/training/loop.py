@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from gansynth.drawing import RowsByClass
 from gansynth.gans import FAMILIES, GanConfig
 from gansynth.gans.augmentation import augment
 from gansynth.gans.base import Discriminator, Generator, SampleShape
@@ -82,9 +83,8 @@ class AdversarialLoop:
         self.random = torch.Generator(device=fabric.device)
         self.values = torch.tensor(samples.values).to(fabric.device)
         self.labels = torch.tensor(samples.labels).to(fabric.device)
-        self.by_class = self.labels.argsort(stable=True)
-        self.counts = torch.tensor(samples.counts).to(fabric.device)
-        self.starts = self.counts.cumsum(0) - self.counts
+        self.by_class = RowsByClass(samples.labels, samples.counts, fabric.device)
+        self.n_classes = len(samples.class_names)
 
     def step(self, number: int) -> Mapping[str, Tensor]:
         """Take one step of both networks; return their losses and mean logits, still on the device."""
@@ -174,7 +174,7 @@ class AdversarialLoop:
         if self.config.feature_matching > 0:
             with torch.no_grad(), self.fabric.autocast():
                 wanted = discriminator.embed(self._augment(real))
-            distance = feature_matching(wanted.float(), features.float(), labels, len(self.counts))
+            distance = feature_matching(wanted.float(), features.float(), labels, self.n_classes)
             loss = loss + self.config.feature_matching * distance
         self.generator_optimiser.zero_grad()
         self.fabric.backward(loss)
@@ -194,9 +194,8 @@ class AdversarialLoop:
     def _draw_real(self) -> tuple[Tensor, Tensor]:
         device = self.fabric.device
         if self.config.class_balanced:
-            labels = torch.randint(len(self.counts), (self.batch,), generator=self.random, device=device)
-            place = torch.rand(self.batch, generator=self.random, device=device) * self.counts[labels]
-            rows = self.by_class[self.starts[labels] + place.long()]
+            labels = torch.randint(self.n_classes, (self.batch,), generator=self.random, device=device)
+            rows = self.by_class.pick(labels, torch.rand(self.batch, generator=self.random, device=device))
         else:
             rows = torch.randint(len(self.labels), (self.batch,), generator=self.random, device=device)
             labels = self.labels[rows]
