@@ -6,7 +6,8 @@
 
 Regimes: `few10`, `few20`, `few50`, that many training rows of each class; `rare10` and `rare50`, a long tail that falls
 by that factor to 10 rows; `wild`, the source as it is. Studies lie under `runs/bench/` and resume. The table is
-`runs/bench/gain.csv`, a row for each comparison of each study; the page is `runs/bench/gain.html`.
+`runs/bench/gain.csv`, a row for each comparison of each study; `runs/bench/means.csv` has what an arm with a GAN gains
+on average over the sources of a regime; the page is `runs/bench/gain.html`.
 """
 
 import argparse
@@ -17,9 +18,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.page import render_gains
+from gansynth.evaluation.statistics import corrected_t_test
+from gansynth.results import SCORES_FILE
 
 ROOT = Path(__file__).parents[1]
 BUNDLED = ROOT / "data" / "fashion_mnist"
@@ -44,16 +48,22 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two repetitions of small effort")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench", help="folder of the studies")
     options = parser.parse_args()
-    tables = [measure(source.resolve(), regime, options) for regime in options.regimes for source in options.sources]
+    tables, courses = zip(
+        *(measure(source.resolve(), regime, options) for regime in options.regimes for source in options.sources),
+        strict=True,
+    )
     table = pd.concat(tables, ignore_index=True)
     table.to_csv(options.out / "gain.csv", index=False)
-    (options.out / "gain.html").write_text(render_gains(table), encoding="utf-8")
+    means = average(pd.concat(courses))
+    means.to_csv(options.out / "means.csv", index=False)
+    (options.out / "gain.html").write_text(render_gains(table, means), encoding="utf-8")
     shown = table[["regime", "dataset", "arm", "against", "gain", "ci_low", "ci_high", "verdict", "rare_gain", "mean"]]
-    print(shown.to_string(index=False, float_format=lambda value: f"{value:.1f}"))  # noqa: T201  # its output
+    for part in (shown, means):
+        print(part.to_string(index=False, float_format=lambda value: f"{value:.1f}"))  # noqa: T201  # its output
 
 
-def measure(source: Path, regime: str, options: argparse.Namespace) -> pd.DataFrame:
-    """Run one study through the command line and return its comparisons.
+def measure(source: Path, regime: str, options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run one study through the command line; return its comparisons, and its gains in each repetition.
 
     Gains, their intervals and means are in percentage points; `rare_gain` is that in the mean recall of the third of
     the classes that has the fewest training rows.
@@ -72,13 +82,62 @@ def measure(source: Path, regime: str, options: argparse.Namespace) -> pd.DataFr
     command += [word for setting in settings for word in ("--set", setting)]
     subprocess.run(command, check=True)  # noqa: S603  # the words are ours and the user's own
     report = json.loads((options.out / name / "report" / "report.json").read_text())
-    return comparisons(report).assign(dataset=source.stem, regime=regime)
+    scores = pd.read_parquet(options.out / name / "evaluation" / SCORES_FILE)
+    return (
+        comparisons(report).assign(dataset=source.stem, regime=regime),
+        gains_by_repetition(report, scores).assign(dataset=source.stem, regime=regime),
+    )
+
+
+def rare_third(report: dict[str, Any]) -> list[str]:
+    """Return the names of the third of the classes that has the fewest training rows."""
+    rows = report["train_rows"]
+    return sorted(rows, key=rows.get)[: math.ceil(len(rows) / 3)]
+
+
+def gains_by_repetition(report: dict[str, Any], scores: pd.DataFrame) -> pd.DataFrame:
+    """Return what each arm with a GAN gains over `real` and over the best arm without one, a row per repetition."""
+    of_metric = scores[scores.metric == report["metric"]].pivot_table(index="repetition", columns="arm", values="value")
+    rare = scores[(scores.metric == "recall") & scores.class_name.isin(rare_third(report))]
+    recall = rare.pivot_table(index="repetition", columns="arm", values="value")
+    references = {"real": "real", "best without a GAN": report["verdict"]["best_without_gan"]}
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "arm": arm,
+                "against": against,
+                "gain": 100 * (of_metric[arm] - of_metric[reference]),
+                "rare_gain": 100 * (recall[arm] - recall[reference]),
+                "correlation": report["correlation"],
+                "n_test": sum(report["test_rows"].values()),
+            }
+        )
+        for arm in report["arms"]
+        if "gan" in arm.split("+")
+        for against, reference in references.items()
+    ).reset_index()
+
+
+def average(gains: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean gains over the datasets of a regime, with 95 % intervals in points.
+
+    The datasets are independent, so the mean of their gains in a repetition is one observation; the corrected test over
+    the repetitions allows for the largest of their correlations.
+    """
+    rows = []
+    for (regime, arm, against), group in gains.groupby(["regime", "arm", "against"], sort=False):
+        row: dict[str, Any] = {"regime": regime, "arm": arm, "against": against, "datasets": group.dataset.nunique()}
+        for what in ("gain", "rare_gain"):
+            course = group.groupby("repetition")[what].mean().to_numpy(np.float64) / 100
+            test = corrected_t_test(course, group.correlation.max(), int(group.n_test.max()), alpha=0.05)
+            row |= {what: 100 * test.gain, f"{what}_low": 100 * test.ci_low, f"{what}_high": 100 * test.ci_high}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def comparisons(report: dict[str, Any]) -> pd.DataFrame:
     """Return the comparisons of a report, a row each."""
-    rows, arms = report["train_rows"], report["arms"]
-    rare = sorted(rows, key=rows.get)[: math.ceil(len(rows) / 3)]
+    arms, rare = report["arms"], rare_third(report)
     recall = {arm: sum(found["recall"][name] for name in rare) / len(rare) for arm, found in arms.items()}
     gan_cost = report["cost"]["train"]
     return pd.DataFrame(

@@ -27,9 +27,12 @@ svg { overflow: visible; } .tick { stroke: var(--line); } .zero { stroke: var(--
 """
 
 
-def render_gains(table: pd.DataFrame) -> str:
-    """Return the table of `benchmarks.gain` as one self-contained HTML page."""
-    bodies = [_regime(str(regime), rows) for regime, rows in table.groupby("regime", sort=False)]
+def render_gains(table: pd.DataFrame, means: pd.DataFrame) -> str:
+    """Return the tables of `benchmarks.gain` as one self-contained HTML page."""
+    bodies = [
+        _regime(str(regime), rows, means[means["regime"] == regime])
+        for regime, rows in table.groupby("regime", sort=False)
+    ]
     page = Markup(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Gain benchmark</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><style>{}</style></head><body>'
@@ -39,7 +42,7 @@ def render_gains(table: pd.DataFrame) -> str:
     return page.format(Markup(STYLE), SMALLEST_GAIN, Markup("").join(bodies))  # noqa: S704  # a constant of ours
 
 
-def _regime(regime: str, rows: pd.DataFrame) -> Markup:
+def _regime(regime: str, rows: pd.DataFrame, means: pd.DataFrame) -> Markup:
     chosen = rows[(rows["against"] == "real") | rows["best_without_gan"]].drop_duplicates(["dataset", "arm", "against"])
     scale = Scale.over([0.0, *chosen["ci_low"], *chosen["ci_high"]])
     lines = [
@@ -64,19 +67,20 @@ def _regime(regime: str, rows: pd.DataFrame) -> Markup:
     ]
     ticks = axis(scale, [gain(tick / 100) for tick in scale.ticks])
     foot = Markup('<div class="line"><div></div>{}</div>').format(ticks)
-    return Markup("<h2>{}</h2>{}{}{}").format(regime, _means(rows), Markup("").join(lines), foot)
+    return Markup("<h2>{}</h2>{}{}{}").format(regime, _means(means), Markup("").join(lines), foot)
 
 
-def _means(rows: pd.DataFrame) -> Markup:
+def _means(means: pd.DataFrame) -> Markup:
     """Return a small table: the mean over the datasets of what an arm with a GAN gains."""
-    with_gan = rows[rows["arm"].str.contains("gan")]
-    against_real = with_gan[with_gan["against"] == "real"]
-    against_best = with_gan[with_gan["best_without_gan"]].assign(against="the best arm without a GAN")
-    both = pd.concat([against_real, against_best])
-    means = both.groupby(["arm", "against"], sort=False)[["gain", "rare_gain"]].mean().reset_index()
     cells = [
-        Markup("<tr><td>{} over {}</td><td>{}</td><td>{}</td></tr>").format(
-            row["arm"], row["against"], gain(row["gain"] / 100), gain(row["rare_gain"] / 100)
+        Markup("<tr><td>{} over {}</td><td>{} ({})</td><td>{} ({})</td></tr>").format(
+            row["arm"],
+            row["against"].replace("best", "the best arm"),
+            *(
+                shown
+                for what in ("gain", "rare_gain")
+                for shown in (gain(row[what] / 100), interval(row[f"{what}_low"] / 100, row[f"{what}_high"] / 100))
+            ),
         )
         for _, row in means.iterrows()
     ]

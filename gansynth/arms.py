@@ -13,7 +13,7 @@ class Arm(NamedTuple):
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Names of the artifacts that an arm is made from; the policy of classical augmentation lies in the model."""
+        """Names of the artifacts that an arm is made from; the `classical` arm's classifier is the model's teacher."""
         if self.synthetic:
             return ("dataset", "model", "synthetic")
         return ("dataset", "model") if self.augmented else ("dataset",)

@@ -6,6 +6,7 @@ weights, `training_rows.safetensors` the teacher's embedding of the training row
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,7 +43,8 @@ class TrainedModel:
         discriminator: Maps network inputs and labels to realness logits (N,).
         codec: Stored values to network inputs and back.
         teacher: Classifier trained on the same real rows with classical augmentation.
-        policy: The policy of that augmentation.
+        policy: The policy of that augmentation, chosen by inner validation.
+        policy_losses: What every candidate policy lost in it, in nats; empty if there was just one.
         training_embeddings: (M, features), the teacher's embedding of the real training rows.
         training_labels: (M,).
         training_rows: (M,), where in the dataset these rows are.
@@ -55,6 +57,7 @@ class TrainedModel:
     codec: Codec
     teacher: Classifier
     policy: Policy
+    policy_losses: Mapping[Policy, float]
     training_embeddings: npt.NDArray[np.float32]
     training_labels: Indices
     training_rows: Indices
@@ -75,6 +78,7 @@ def save_model(
     study: Study,
     networks: Networks,
     policy: Policy,
+    policy_losses: Mapping[Policy, float],
     train: Samples,
     rows: Indices,
 ) -> None:
@@ -95,6 +99,7 @@ def save_model(
         "modality": study.modality.model_dump(mode="json"),
         "classifier": study.evaluation.classifier,
         "policy": policy,
+        "policy_losses": policy_losses,
         "shape": teacher.codec.shape,
         "class_names": train.class_names,
     }
@@ -125,7 +130,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
             network.load_state_dict(load_file(directory / f"{name}.safetensors"))
             network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
         rows = load_arrays(directory / TRAINING_ROWS)
-        policy = description["policy"]
+        policy, policy_losses = description["policy"], description["policy_losses"]
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{directory}: damaged model ({reason}); delete it and train again") from error
@@ -135,6 +140,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         codec=codec,
         teacher=Classifier(networks["teacher"], codec, device),
         policy=policy,
+        policy_losses=policy_losses,
         training_embeddings=rows["embeddings"],
         training_labels=rows["labels"],
         training_rows=rows["rows"],

@@ -38,11 +38,10 @@ class Diet:
         real: Real training samples.
         balanced: Draw every class equally often (random oversampling); else as often as it occurs.
         policy: Classical augmentation of every batch, by this policy of the modality; None for none.
-        synthetic: Synthetic samples, or None; always drawn class-balanced. Needs `balanced`: with it all classes
-            take the same share of a batch, and those without synthetic samples fill theirs with real ones.
+        synthetic: Synthetic samples, or None. They need `balanced`: with it all classes take the same part of a batch,
+            and those without synthetic samples fill theirs with real ones.
         synthetic_targets: (M, classes), the label probabilities of `synthetic`.
-        ratio: Synthetic share of each class that has synthetic samples.
-        falling: Let that share fall, step by step, from `ratio` to nothing.
+        shares: (classes,), how much of a class's part of a batch is synthetic, 0 to less than 1.
     """
 
     real: Samples
@@ -50,14 +49,7 @@ class Diet:
     policy: Policy | None = None
     synthetic: Samples | None = None
     synthetic_targets: Floats | None = None
-    ratio: float = 0.0
-    falling: bool = False
-
-    def ratio_at(self, progress: float) -> float:
-        """Return the synthetic share after this share of the steps."""
-        if self.synthetic is None:
-            return 0.0
-        return self.ratio * (1 - progress) if self.falling else self.ratio
+    shares: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -108,8 +100,8 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
     batches = Batches(diet, codec, fabric, settings.batch_size, random)
     trained, optimiser = fabric.setup(network, optimiser)
     trained.train()
-    for step in range(steps):
-        images, targets = batches.draw(step / steps)
+    for _ in range(steps):
+        images, targets = batches.draw()
         if diet.policy is not None:
             images, targets = modality.augment(images, targets, diet.policy, study.modality, random)
         loss = F.cross_entropy(trained(images), targets)
@@ -132,23 +124,21 @@ class Batches:
     """Draws batches of network inputs and label probabilities from a diet held on the device."""
 
     def __init__(self, diet: Diet, codec: Codec, fabric: Fabric, size: int, random: torch.Generator) -> None:
-        self.diet, self.codec, self.size, self.random = diet, codec, size, random
+        self.codec, self.size, self.random = codec, size, random
         self.real = _Pool(diet.real, None, fabric.device)
         counts = torch.tensor(diet.real.counts, dtype=torch.float64, device=fabric.device)
         self.weights = torch.ones_like(counts) if diet.balanced else counts
-        self.there = torch.zeros_like(counts)
-        if diet.synthetic is not None:
+        self.shares, self.many = torch.zeros_like(counts), 0
+        if diet.synthetic is not None and diet.shares is not None:
             self.synthetic = _Pool(diet.synthetic, diet.synthetic_targets, fabric.device)
-            self.there = (self.synthetic.counts > 0).double()
-        self.share_there = float(self.there.mean())
+            self.shares = torch.tensor(diet.shares).to(counts) * (self.synthetic.counts > 0)
+            self.many = min(round(size * float(self.shares.mean())), size - 1)
 
-    def draw(self, progress: float = 0.0) -> tuple[Tensor, Tensor]:
-        """Return the inputs and targets of a batch after this share of the steps."""
-        ratio = self.diet.ratio_at(progress)
-        synthetic = min(round(self.size * ratio * self.share_there), self.size - 1)
-        values, targets = self.real.draw(self.size - synthetic, self.weights * (1 - ratio * self.there), self.random)
-        if synthetic:
-            more_values, more_targets = self.synthetic.draw(synthetic, self.there, self.random)
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Return the inputs and targets of a batch."""
+        values, targets = self.real.draw(self.size - self.many, self.weights * (1 - self.shares), self.random)
+        if self.many:
+            more_values, more_targets = self.synthetic.draw(self.many, self.shares, self.random)
             values, targets = torch.cat([values, more_values]), torch.cat([targets, more_targets])
         return self.codec.encode(values), targets
 

@@ -30,7 +30,7 @@ class ArmSummary(BaseModel):
     recall: dict[str, float] = Field(description="Mean recall of each class.")
     ratios: list[float] = Field(
         description="Share of synthetic samples in a batch that inner validation chose, per repetition; empty"
-        " for arms without a GAN. With classical augmentation it is the share at the first step."
+        " for arms without a GAN. With classical augmentation it is that of the rarest class."
     )
     policies: list[str] = Field(
         description="Policy of classical augmentation that inner validation chose, per repetition; empty for arms"

@@ -143,10 +143,10 @@ class EvaluationConfig(Settings):
         " a possible choice.",
     )
     ratios_with_classical: tuple[Ratio, ...] = Field(
-        default=(0.0, 0.9),
+        default=(0.0, 0.5),
         min_length=1,
-        description="The same for the arm with classical augmentation, where the share falls: it is this at the first"
-        " step and nothing at the last, so the classifier learns from synthetic samples first and from real ones then.",
+        description="The same for the arm with classical augmentation, chosen together with its policy. There this is"
+        " the share of the rarest class, and one with n times as many rows takes less by the square root of n.",
     )
     inner_folds: int = Field(default=2, ge=2, description="Folds of that inner validation.")
     inner_steps: int = Field(

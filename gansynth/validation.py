@@ -5,7 +5,7 @@ the same rows, once over- and under-confidence are taken out of it: each candida
 (arXiv 1706.04599).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from gansynth.seeding import numpy_generator
 from gansynth.splits import inner_folds
 from gansynth.study import Study
 
-Candidate = TypeVar("Candidate", bound=str | float)
+Candidate = TypeVar("Candidate", bound=Hashable)
 Mask = npt.NDArray[np.bool_]
 
 SMALLEST_PROBABILITY = np.finfo(np.float32).tiny
@@ -33,6 +33,7 @@ def choose(
     seed_index: int,
     candidates: Sequence[Candidate],
     diet_of: Callable[[Candidate, Mask], Diet],
+    known: Mapping[Candidate, float],
 ) -> tuple[Candidate, dict[Candidate, float]]:
     """Choose the candidate with the lowest calibrated log-loss in a cross-validation; the first one of equals.
 
@@ -43,6 +44,7 @@ def choose(
         seed_index: Which repetition this is.
         candidates: What there is to choose from.
         diet_of: Returns what a candidate's classifier is trained on, given which of the rows it may see, (N,).
+        known: Losses of candidates that an earlier choice from the same rows, with the same `seed_index`, has measured.
 
     Returns:
         The choice, and the loss of every candidate in nats; no losses if there is just one candidate.
@@ -51,16 +53,18 @@ def choose(
         return candidates[0], {}
     folds = study.evaluation.inner_folds
     fold_of = inner_folds(real.labels, groups, folds, numpy_generator(study.seed, "inner", seed_index))
-    predicted = {candidate: np.zeros((len(real), len(real.class_names)), np.float32) for candidate in candidates}
+    unknown = [candidate for candidate in candidates if candidate not in known]
+    predicted = {candidate: np.zeros((len(real), len(real.class_names)), np.float32) for candidate in unknown}
     for fold in range(folds):
         seen = fold_of != fold
         if seen.all() or not seen.any():
             continue  # fewer rows than folds
-        for candidate in candidates:
+        for candidate in unknown:
             diet = diet_of(candidate, seen)
             classifier = fit_classifier(study, diet, study.evaluation.inner_steps, seed_index, "inner", fold)
             predicted[candidate][~seen] = classifier.probabilities(real.values[~seen])
-    losses = {candidate: calibrated_log_loss(real.labels, found) for candidate, found in predicted.items()}
+    measured = {candidate: calibrated_log_loss(real.labels, found) for candidate, found in predicted.items()}
+    losses = {candidate: (measured if candidate in measured else known)[candidate] for candidate in candidates}
     return min(candidates, key=losses.__getitem__), losses
 
 

@@ -1,9 +1,6 @@
 """What the downstream classifier is fed."""
 
-from dataclasses import replace
-
 import numpy as np
-import pytest
 import torch
 from shapes import draw_shapes
 
@@ -18,9 +15,9 @@ def make_batches(diet: Diet) -> Batches:
     return Batches(diet, Codec.fit(diet.real.values), make_fabric(ComputeConfig()), 60, random)
 
 
-def class_shares(diet: Diet, progress: float = 0.0) -> np.ndarray:
+def class_shares(diet: Diet) -> np.ndarray:
     batches = make_batches(diet)
-    return torch.cat([batches.draw(progress)[1] for _ in range(50)]).mean(0).numpy()
+    return torch.cat([batches.draw()[1] for _ in range(50)]).mean(0).numpy()
 
 
 def test_classes_without_synthetic_samples_keep_their_share_of_a_batch() -> None:
@@ -28,7 +25,8 @@ def test_classes_without_synthetic_samples_keep_their_share_of_a_batch() -> None
     scarce = real.take(np.r_[0:20, 20:24, 40:44])
     made = draw_shapes(30, seed=1)
     synthetic = made.take(made.labels > 0)
-    diet = Diet(scarce, synthetic=synthetic, synthetic_targets=np.eye(3, dtype=np.float32)[synthetic.labels], ratio=0.9)
+    certain, shares = np.eye(3, dtype=np.float32)[synthetic.labels], np.full(3, 0.9, np.float32)
+    diet = Diet(scarce, synthetic=synthetic, synthetic_targets=certain, shares=shares)
     np.testing.assert_allclose(class_shares(diet), 1 / 3, atol=0.03)
 
 
@@ -47,15 +45,12 @@ def test_every_row_of_a_class_is_drawn_as_often_as_the_others() -> None:
     np.testing.assert_allclose(counts / counts.sum(), 1 / len(real), atol=0.012)
 
 
-def test_the_synthetic_share_stays_or_falls_to_nothing_and_classes_keep_theirs() -> None:
+def test_each_class_takes_its_own_share_of_synthetic_samples_and_keeps_its_part_of_a_batch() -> None:
     made, real = draw_shapes(30, seed=1), draw_shapes(20)
     synthetic = made.take(made.labels > 0)
-    marked = np.tile(np.array([0, 0.5, 0.5], np.float32), (len(synthetic), 1))  # no real row has such a label
-    diet = Diet(real, synthetic=synthetic, synthetic_targets=marked, ratio=0.6)
-    for falling in (False, True):
-        batches = make_batches(replace(diet, falling=falling))
-        for progress in (0.0, 0.5, 0.99):
-            targets = torch.cat([batches.draw(progress)[1] for _ in range(40)])
-            wanted = 0.6 * (1 - progress if falling else 1) * 2 / 3  # of two classes out of three
-            assert float((targets == 0.5).any(1).float().mean()) == pytest.approx(wanted, abs=0.02)
-            assert float(targets[:, 0].mean()) == pytest.approx(1 / 3, abs=0.03)
+    marked = np.eye(3, dtype=np.float32)[synthetic.labels] * 0.5  # no real row has such a label
+    shares = np.array([0.9, 0.6, 0.2], np.float32)  # of class 0 there is no synthetic sample
+    batches = make_batches(Diet(real, synthetic=synthetic, synthetic_targets=marked, shares=shares))
+    targets = torch.cat([batches.draw()[1] for _ in range(60)])
+    np.testing.assert_allclose((targets == 0.5).float().mean(0) * 3, [0, 0.6, 0.2], atol=0.05)
+    np.testing.assert_allclose((targets > 0).float().mean(0), 1 / 3, atol=0.03)

@@ -1,4 +1,4 @@
-"""How an arm is trained: its diet, and the choice of its ratio by inner validation."""
+"""How an arm is trained: its diet, and the choice of its mix by inner validation."""
 
 from typing import NamedTuple
 
@@ -49,16 +49,25 @@ def prepare_synthetic(
     return Synthetic(samples, targets, nearest)
 
 
-def build_diet(arm: Arm, policy: Policy | None, real: Samples, synthetic: Synthetic | None, ratio: float) -> Diet:
-    """Return what an arm's classifier is trained on, with `ratio` of a batch synthetic.
+class Mix(NamedTuple):
+    """What an arm adds to real rows: classical augmentation by a policy or None, and a share of synthetic samples."""
 
-    With classical augmentation the ratio falls to nothing in the course of training: synthetic samples teach first, and
-    what they teach wrongly is mended on real rows. Without it the ratio stays, for few real rows alone would be learned
-    by heart at the end.
+    policy: Policy | None
+    ratio: float
+
+
+def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None) -> Diet:
+    """Return what an arm's classifier is trained on.
+
+    Without classical augmentation `mix.ratio` of every class's part of a batch is synthetic. With it that is the share
+    of the rarest class, and a class that has n times its rows takes less by the square root of n: where real rows
+    abound, synthetic ones only take their place.
     """
-    if synthetic is None or ratio == 0 or len(synthetic.samples) == 0:
-        return Diet(real, arm.balanced, policy)
-    return Diet(real, arm.balanced, policy, synthetic.samples, synthetic.targets, ratio, falling=arm.augmented)
+    if synthetic is None or mix.ratio == 0 or len(synthetic.samples) == 0:
+        return Diet(real, arm.balanced, mix.policy)
+    rarity = np.sqrt(real.counts.min() / real.counts) if arm.augmented else np.ones(len(real.counts))
+    shares = (mix.ratio * rarity).astype(np.float32)
+    return Diet(real, arm.balanced, mix.policy, synthetic.samples, synthetic.targets, shares)
 
 
 def fit_arm(study: Study, diet: Diet, repetition: int, model: TrainedModel | None) -> Classifier:
@@ -67,30 +76,33 @@ def fit_arm(study: Study, diet: Diet, repetition: int, model: TrainedModel | Non
     The teacher has been trained in just this way on real rows with classical augmentation, so it serves an arm that
     trains on them alone.
     """
-    if model is not None and diet.policy is not None and diet.synthetic is None:
+    if model is not None and diet.synthetic is None and diet.policy == model.policy:
         return model.teacher
     return fit_classifier(study, diet, study.evaluation.steps, repetition, "arm")
 
 
-def choose_ratio(
-    study: Study, arm: Arm, policy: Policy | None, real: Samples, groups: Indices, synthetic: Synthetic, repetition: int
-) -> tuple[float, dict[float, float]]:
-    """Choose an arm's share of synthetic samples by inner validation on the training rows alone.
+def choose_mix(
+    study: Study, arm: Arm, model: TrainedModel, real: Samples, groups: Indices, synthetic: Synthetic, repetition: int
+) -> tuple[Mix, dict[Mix, float]]:
+    """Choose an arm's policy and its share of synthetic samples together, by inner validation on the training rows.
 
     The generator has seen the rows that a fold holds out, so each fold leaves out the synthetic samples whose nearest
     training row, in the teacher's embedding, is held out. That does not remove all the generator knows of them, so the
-    choice still leans towards synthetic samples. Of equals the smaller share is taken.
+    choice still leans towards synthetic samples. Of equals the smaller share is taken. The losses without synthetic
+    samples are known from the choice of the teacher's policy, which was made in the same folds.
 
     Returns:
-        The chosen ratio and the loss of every candidate; no losses if there is just one candidate.
+        The chosen mix and the loss of every candidate; no losses if there is just one candidate.
     """
-    settings = study.evaluation
-    candidates = sorted(set(settings.ratios_with_classical if arm.augmented else settings.ratios))
+    ratios = study.evaluation.ratios_with_classical if arm.augmented else study.evaluation.ratios
+    policies = study.modality.classical if arm.augmented else (None,)
+    candidates = [Mix(policy, ratio) for ratio in sorted(set(ratios)) for policy in policies]
+    known = {Mix(policy, 0.0): loss for policy, loss in model.policy_losses.items()} if arm.augmented else {}
 
-    def diet_of(ratio: float, seen: npt.NDArray[np.bool_]) -> Diet:
-        return build_diet(arm, policy, real.take(seen), synthetic.among(seen), ratio)
+    def diet_of(mix: Mix, seen: npt.NDArray[np.bool_]) -> Diet:
+        return build_diet(arm, mix, real.take(seen), synthetic.among(seen))
 
-    return choose(study, real, groups, repetition, candidates, diet_of)
+    return choose(study, real, groups, repetition, candidates, diet_of, known)
 
 
 def _nearest_rows(points: Floats, rows: Floats) -> Indices:

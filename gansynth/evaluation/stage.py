@@ -16,7 +16,7 @@ from gansynth.classifiers import Classifier, Diet, fit_classifier
 from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
 from gansynth.errors import EvaluationError
 from gansynth.evaluation import pictures
-from gansynth.evaluation.arms import build_diet, choose_ratio, fit_arm, prepare_synthetic
+from gansynth.evaluation.arms import Mix, build_diet, choose_mix, fit_arm, prepare_synthetic
 from gansynth.evaluation.fidelity import Embedded, FidelityRow, fidelity_table, match_classes
 from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
 from gansynth.evaluation.metrics import score
@@ -64,27 +64,28 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
     label = f"evaluate {arm}, repetition {repetition + 1}"
     progress_file = run.progress / f"evaluate-{arm}-{repetition}.json"
     with publish(directory, "evaluate", request, parents) as draft, Progress(progress_file, label, 1):
-        model, policy, synthetic, ratio = None, None, None, 0.0
-        losses: dict[float, float] = {}
+        model, synthetic, mix = None, None, Mix(None, 0.0)
+        losses: dict[Mix, float] = {}
         if "model" in spec.parents:
             model = load_model(run.model(repetition), study.compute)
             check_rows(model, split)
-            policy = model.policy if spec.augmented else None
+            mix = Mix(model.policy if spec.augmented else None, 0.0)
         if model is not None and spec.synthetic:
             shards = run.synthetic(repetition)
             synthetic = prepare_synthetic(
                 load_synthetic(shards), load_teacher_probabilities(shards), model, study, repetition, spec
             )
             groups = dataset.groups[split.train]
-            ratio, losses = choose_ratio(study, spec, policy, real, groups, synthetic, repetition)
-        classifier = fit_arm(study, build_diet(spec, policy, real, synthetic, ratio), repetition, model)
+            mix, losses = choose_mix(study, spec, model, real, groups, synthetic, repetition)
+        classifier = fit_arm(study, build_diet(spec, mix, real, synthetic), repetition, model)
         predictions = {
             "row": split.test,
             "label": dataset.samples.labels[split.test],
             "probabilities": list(classifier.probabilities(dataset.samples.values[split.test])),
         }
         pq.write_table(pa.table(predictions), draft.path / PREDICTIONS_FILE)
-        choice = {"policy": policy, "ratio": ratio if spec.synthetic else None, "losses": losses}
+        candidates = [{**candidate._asdict(), "loss": loss} for candidate, loss in losses.items()]
+        choice = {"policy": mix.policy, "ratio": mix.ratio if spec.synthetic else None, "losses": candidates}
         (draft.path / CHOICE_FILE).write_text(json.dumps(choice))
         draft.counts.update(train=len(split.train), test=len(split.test))
     return directory

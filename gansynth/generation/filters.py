@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ SAME_ROW = 1e-5
 
 RANKINGS: dict[str, Callable[[Candidates], Floats]] = {
     "teacher": lambda candidates: candidates.agreement,
-    "discriminator": lambda candidates: candidates.logits,
+    "discriminator": lambda candidates: cast(Floats, candidates.logits),
 }
 """What scores a candidate; higher is better."""
 

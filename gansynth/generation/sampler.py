@@ -37,14 +37,14 @@ class Candidates:
         indices: int64 of shape (N,), each candidate's number within its class: with the seed, it gives the sample.
         values: As in `Samples`; images are uint8 of shape (N, height, width, channels).
         probabilities: The teacher's probability of every class, of shape (N, K).
-        logits: The discriminator's realness for the label, of shape (N,).
+        logits: The discriminator's realness for the label, of shape (N,); None if nobody asked for it.
     """
 
     label: int
     indices: Indices
     values: Values
     probabilities: Floats
-    logits: Floats
+    logits: Floats | None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -61,7 +61,7 @@ class Candidates:
             self.indices[positions],
             self.values[positions],
             self.probabilities[positions],
-            self.logits[positions],
+            None if self.logits is None else self.logits[positions],
         )
 
     @classmethod
@@ -72,18 +72,22 @@ class Candidates:
             np.concatenate([part.indices for part in parts]),
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.probabilities for part in parts]),
-            np.concatenate([part.logits for part in parts]),
+            None if parts[0].logits is None else np.concatenate([cast(Floats, part.logits) for part in parts]),
         )
 
 
 class Sampler:
     """Draws candidates of a trained model under a seed, from latents of a standard deviation of `latent_scale`.
 
-    Passes run on `threads` threads side by side, which changes none of them.
+    Passes run on `threads` threads side by side, which changes none of them. The discriminator takes half as long as
+    the generator, so it looks at candidates only if `judged` asks for its logits.
     """
 
-    def __init__(self, model: TrainedModel, seed: int, latent_scale: float, threads: int = 1) -> None:
+    def __init__(
+        self, model: TrainedModel, seed: int, latent_scale: float, threads: int = 1, *, judged: bool = False
+    ) -> None:
         self.model, self.seed, self.latent_scale, self.threads = model, seed, np.float32(latent_scale), threads
+        self.judged = judged
         _, height, width = model.codec.shape
         self.pass_size = min(max(PASS_PIXELS // (height * width), 1), PASS_SIZE)
 
@@ -97,13 +101,13 @@ class Sampler:
     @torch.inference_mode()
     def _run(self, label: int, number: int) -> Candidates:
         model, size = self.model, self.pass_size
-        generator = cast("Generator", model.generator)
+        generator = cast(Generator, model.generator)
         indices = np.arange(number * size, (number + 1) * size, dtype=np.int64)
         noise = self.latent_scale * latents(self.seed, label, number * size, (number + 1) * size, generator.latent_dim)
         labels = torch.full((size,), label, device=model.device)
         samples = generator(torch.from_numpy(noise).to(model.device), labels)
         values = model.codec.decode(samples)
-        logits: Floats = model.discriminator(samples, labels).float().cpu().numpy()
+        logits = model.discriminator(samples, labels).float().cpu().numpy() if self.judged else None
         return Candidates(label, indices, values, model.teacher.probabilities(values), logits)
 
 

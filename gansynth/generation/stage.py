@@ -67,7 +67,7 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         Progress(run.progress / f"{label.replace(' ', '-')}.json", label, int(plan.sum())) as progress,
     ):
         seed = derive_seed(study.seed, "generation", -1 if repetition is None else repetition)
-        sampler = Sampler(model, seed, settings.latent_scale)
+        sampler = Sampler(model, seed, settings.latent_scale, judged="discriminator" in settings.filters)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         if repetition is None:
             write_card(draft.path, origin, settings, draft.counts)
@@ -108,7 +108,8 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
         # each pass computes on as many threads as torch has
         side_by_side = max(1, joblib.cpu_count() // study.compute.threads)
         # a purpose of its own: the samples of a batch are none of those delivered with the run
-        sampler = Sampler(model, derive_seed(seed, "export"), settings.latent_scale, side_by_side)
+        judged = "discriminator" in settings.filters
+        sampler = Sampler(model, derive_seed(seed, "export"), settings.latent_scale, side_by_side, judged=judged)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         write_card(draft.path, origin, settings, draft.counts)
     return destination

@@ -56,7 +56,8 @@ def write_parquet(directory: Path, blocks: Iterable[Candidates], origin: Origin,
 
     Columns follow the Hugging Face image convention: `image` and `label`, then `synthetic` (always true), `seed_index`
     (the candidate's number within its class), `teacher_probability` (of the label), `teacher_probabilities` (of every
-    class) and `discriminator_logit`. The footer says what made the rows.
+    class) and `discriminator_logit` (empty unless the filter `discriminator` is used). The footer says what made the
+    rows.
     """
     schema = _schema(origin)
     pieces = _pieces((_table(block, schema, threads) for block in blocks), shard_size)
@@ -89,10 +90,11 @@ def write_folder(directory: Path, blocks: Iterable[Candidates], origin: Origin, 
             folder = folders[block.label]
             (directory / folder).mkdir(exist_ok=True)
             encoded = storage.encode_all(block.values, MARK, threads)
-            for index, png, agreement, logit in zip(block.indices, encoded, block.agreement, block.logits, strict=True):
+            logits = [""] * len(block) if block.logits is None else [f"{logit:.6g}" for logit in block.logits]
+            for index, png, agreement, logit in zip(block.indices, encoded, block.agreement, logits, strict=True):
                 name = f"{folder}/{index:08d}.png"
                 (directory / name).write_bytes(png)
-                rows.writerow([name, folder, True, index, f"{agreement:.6g}", f"{logit:.6g}"])
+                rows.writerow([name, folder, True, index, f"{agreement:.6g}", logit])
 
 
 def _schema(origin: Origin) -> pa.Schema:
@@ -140,7 +142,7 @@ def _table(block: Candidates, schema: pa.Schema, threads: int) -> pa.Table:
             pa.array(block.indices),
             pa.array(block.agreement, pa.float32()),
             pa.FixedSizeListArray.from_arrays(probabilities, block.probabilities.shape[1]),
-            pa.array(block.logits, pa.float32()),
+            pa.nulls(len(block), pa.float32()) if block.logits is None else pa.array(block.logits, pa.float32()),
         ],
         schema=schema,
     )

@@ -1,6 +1,7 @@
 """What was done, in prose that is generated from the study: shared by the page and the Markdown."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from gansynth.reporting import formats
 from gansynth.reporting.findings import Findings
@@ -27,7 +28,7 @@ def arm_descriptions(study: Study) -> dict[str, str]:
         "oversampled": "real rows, every class drawn equally often: the control for mere resampling",
         "classical": f"oversampled real rows with classical augmentation: {classical}",
         "gan": "oversampled real rows, and synthetic samples in every batch",
-        "gan+classical": "as classical, and synthetic samples in every batch, fewer and fewer of them",
+        "gan+classical": "as classical, and synthetic samples in every batch, more of the rarer classes",
         "shuffled": "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help",
     }
     return {arm: described[arm] for arm in study.evaluation.arms}
@@ -97,22 +98,23 @@ def _repetitions(findings: Findings) -> str:
 
 
 def _classical(findings: Findings) -> str:
-    policies = [policy for arm in findings.summary.arms.values() for policy in arm.policies]
+    arms = {name: arm.policies for name, arm in findings.summary.arms.items() if arm.policies}
     rule, candidates = findings.study.evaluation, [POLICY_NAMES[policy] for policy in findings.study.modality.classical]
     if len(candidates) == 1:
         return f"The policy is {candidates[0]}."
-    if not policies:
+    if not arms:
         return f"No arm uses it; the teacher's policy was chosen among {formats.listed(candidates)} on training rows."
-    per_arm = sum(bool(arm.policies) for arm in findings.summary.arms.values())
-    chosen = [
-        f"{POLICY_NAMES[policy]} {formats.plural(times // per_arm, 'time')}"
-        for policy, times in Counter(policies).most_common()
-    ]
+    chosen = [f"for {name} {_tally(policies)}" for name, policies in arms.items()]
     return (
         f"The policy is one of {formats.listed(candidates)}: that with the lowest log-loss, each at its best"
-        f" temperature, in a {rule.inner_folds}-fold validation on training rows. All arms of a repetition share it; it"
-        f" was {formats.listed(chosen)}."
+        f" temperature, in a {rule.inner_folds}-fold validation on training rows. Each arm chooses its own in every"
+        f" repetition, an arm with a GAN together with its share of synthetic samples; it was {'; '.join(chosen)}."
     )
+
+
+def _tally(policies: Sequence[str]) -> str:
+    counted = Counter(policies).most_common()
+    return formats.listed([f"{POLICY_NAMES[policy]} {formats.plural(times, 'time')}" for policy, times in counted])
 
 
 def _gan(study: Study) -> str:
@@ -155,8 +157,8 @@ def _synthetic(study: Study) -> str:
     )
     picked = (
         f"their share of a batch was chosen by {rule.inner_folds}-fold validation on training rows, among {without}"
-        f" without classical augmentation and {with_classical} with it, where it falls to nothing from the first step"
-        " to the last"
+        f" without classical augmentation and {with_classical} with it, where that is the share of the rarest class,"
+        " and one with n times as many rows takes less by the square root of n"
     )
     return f"{formats.capitalised(amount)}, {chosen}. Their label is {labels}; {picked}."
 

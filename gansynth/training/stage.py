@@ -34,7 +34,6 @@ from gansynth.training.resume import Counters, load_state, save_state
 from gansynth.training.teacher import fit_teacher
 
 STATE_FILE = "state.safetensors"
-TEACHER_FILE = "teacher.json"
 # logged lines and saved states of a training; each saved state falls on a logged line
 LOGGED_POINTS = 40
 SAVED_POINTS = 10
@@ -82,8 +81,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         players, counters = job.restore()
         teacher = fit_teacher(study, samples, dataset.groups[rows], _seed_index(repetition))
         networks = Networks(players.average, players.discriminator, teacher.classifier)
-        save_model(draft.path, study, networks, teacher.policy, samples, rows)
-        (draft.path / TEACHER_FILE).write_text(json.dumps({"policy": teacher.policy, "losses": teacher.losses}))
+        save_model(draft.path, study, networks, teacher.policy, teacher.losses, samples, rows)
         lines = [json.dumps(line) + "\n" for line in counters.history]
         (draft.path / METRICS_FILE).write_text("".join(lines))
         for grid in sorted(work.glob("grid-*.png")):

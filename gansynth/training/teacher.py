@@ -33,6 +33,7 @@ def fit_teacher(study: Study, samples: Samples, groups: Indices, seed_index: int
         seed_index,
         study.modality.classical,
         lambda candidate, seen: Diet(samples.take(seen), policy=candidate),
+        known={},
     )
     # trained just as the arms are: it is the classifier of the classical arm
     diet = Diet(samples, policy=policy)

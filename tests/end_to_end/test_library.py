@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -156,31 +157,30 @@ def test_fidelity_is_measured_on_inception_where_its_weights_are_given(
     assert stamps[0] == stamps[1]  # arms do not depend on it
 
 
-def test_arms_with_classical_augmentation_share_one_policy_and_the_teacher_is_one_of_them(
-    tiny_study: Study, tmp_path: Path
-) -> None:
+def test_arms_choose_their_mix_alike_and_the_teacher_is_the_classical_one(tiny_study: Study, tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     dataset_artifact(run, draw_shapes(12), draw_shapes(8, seed=1))
     train_repetition(tiny_study, run, 0)
     generate_repetition(tiny_study, run, 0)
     arms = {arm: evaluate_arm(tiny_study, run, 0, arm) for arm in ("real", "classical", "gan", "gan+classical")}
     choices = {arm: json.loads((folder / "choice.json").read_text()) for arm, folder in arms.items()}
-    chosen = json.loads((run.model(0) / "teacher.json").read_text())
-    assert chosen["policy"] == min(chosen["losses"], key=chosen["losses"].get)
-    assert set(chosen["losses"]) == set(tiny_study.modality.classical)
-    policies = {arm: choice["policy"] for arm, choice in choices.items()}
-    assert policies == {
+    chosen = load_model(run.model(0), tiny_study.compute)
+    assert chosen.policy == min(chosen.policy_losses, key=chosen.policy_losses.__getitem__)
+    assert set(chosen.policy_losses) == set(tiny_study.modality.classical)
+    assert {arm: choices[arm]["policy"] for arm in ("real", "classical", "gan")} == {
         "real": None,
-        "classical": chosen["policy"],
+        "classical": chosen.policy,
         "gan": None,
-        "gan+classical": chosen["policy"],
     }
     assert [choices[arm]["ratio"] for arm in ("real", "classical")] == [None, None]
-    assert set(choices["gan+classical"]["losses"]) == {"0.0", "0.9"}
+    losses = {(found["policy"], found["ratio"]): found["loss"] for found in choices["gan+classical"]["losses"]}
+    assert set(losses) == set(product(tiny_study.modality.classical, (0.0, 0.5)))
+    assert {policy: losses[policy, 0.0] for policy in chosen.policy_losses} == chosen.policy_losses
+    best = min(losses, key=losses.__getitem__)
+    assert (choices["gan+classical"]["policy"], choices["gan+classical"]["ratio"]) == best
     predicted = pq.read_table(arms["classical"] / "predictions.parquet")
     dataset = load_dataset(run.dataset)
-    teacher = load_model(run.model(0), tiny_study.compute).teacher
-    expected = teacher.probabilities(dataset.samples.values[predicted["row"].to_numpy()])
+    expected = chosen.teacher.probabilities(dataset.samples.values[predicted["row"].to_numpy()])
     np.testing.assert_array_equal(np.stack(predicted["probabilities"].to_numpy()), expected)
 
 

@@ -73,7 +73,7 @@ def make_run(tmp_path: Path) -> RunMaker:
                 run.model(repetition), "train", model_request(study, repetition), dataset_parent(run)
             ) as draft:
                 networks = Networks(generator, discriminator, teacher)
-                save_model(draft.path, study, networks, "affine", rows, np.arange(len(rows)))
+                save_model(draft.path, study, networks, "affine", {}, rows, np.arange(len(rows)))
         return run, study
 
     return make

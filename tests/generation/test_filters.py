@@ -50,7 +50,7 @@ def test_without_filters_the_first_are_kept() -> None:
 
 @pytest.fixture
 def candidates(model: TrainedModel) -> Candidates:
-    return Sampler(model, seed=3, latent_scale=1.0).draw(1, 0, 40)
+    return Sampler(model, seed=3, latent_scale=1.0, judged=True).draw(1, 0, 40)
 
 
 def test_a_copy_of_a_training_row_is_rejected_whatever_its_class(

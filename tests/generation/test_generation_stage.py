@@ -64,6 +64,15 @@ def test_the_best_by_the_teacher_are_kept_and_the_rest_is_counted(make_run: RunM
     np.testing.assert_array_equal(samples.values[samples.labels == 1], candidates.values[best])
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_discriminator_is_asked_only_if_a_filter_needs_it(make_run: RunMaker, *, asked: bool) -> None:
+    run, study = make_run(repetitions=(0,), generation={"filters": ["discriminator"] if asked else ["teacher"]})
+    generate_repetition(study, run, 0)
+    (shard,) = run.synthetic(0).glob("*.parquet")
+    table = pq.read_table(shard)
+    assert table["discriminator_logit"].null_count == (0 if asked else len(table))
+
+
 def test_a_second_call_keeps_what_is_there_and_a_changed_study_makes_it_anew(make_run: RunMaker) -> None:
     run, study = make_run(repetitions=(0,))
     generate_repetition(study, run, 0)

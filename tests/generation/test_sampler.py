@@ -30,7 +30,7 @@ def test_a_latent_depends_on_nothing_but_seed_class_and_number(latent_dim: int) 
 
 @pytest.mark.parametrize("batch", [1, 7])
 def test_samples_and_scores_are_the_same_in_any_portions(model: TrainedModel, batch: int) -> None:
-    sampler = Sampler(model, seed=11, latent_scale=1.0)
+    sampler = Sampler(model, seed=11, latent_scale=1.0, judged=True)
     sampler.pass_size = 32
     count = 64 if batch == 1 else 256
     whole, portions = drawn(sampler, 256).take(slice(0, count)), drawn(sampler, batch, count)
@@ -41,7 +41,7 @@ def test_samples_and_scores_are_the_same_in_any_portions(model: TrainedModel, ba
 
 
 def test_samples_and_scores_are_the_same_on_any_number_of_threads(model: TrainedModel) -> None:
-    alone, together = (Sampler(model, seed=11, latent_scale=1.0, threads=threads) for threads in (1, 3))
+    alone, together = (Sampler(model, seed=11, latent_scale=1.0, threads=threads, judged=True) for threads in (1, 3))
     one, other = (sampler.draw(1, 5, 300) for sampler in (alone, together))
     for name in ("indices", "values", "probabilities", "logits"):
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
@@ -53,3 +53,4 @@ def test_scores_are_those_of_the_teacher_and_of_the_label(model: TrainedModel) -
     expected = model.teacher.probabilities(candidates.values)
     np.testing.assert_allclose(candidates.probabilities, expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(candidates.agreement, candidates.probabilities[:, 2])
+    assert candidates.logits is None  # nobody asked for them

@@ -2,6 +2,7 @@ import csv
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -106,6 +107,13 @@ def test_no_cell_of_the_table_starts_a_formula(tmp_path: Path) -> None:
         assert row.pop("label")[0] not in "=+-@\t"
         float(row.pop("discriminator_logit"))
     assert rows[0]["synthetic"] == "True"
+
+
+def test_a_sample_that_no_discriminator_judged_has_an_empty_cell(tmp_path: Path) -> None:
+    unjudged = [replace(block, logits=None) for block in blocks(1)]
+    WRITERS["folder"](tmp_path, iter(unjudged), origin(("cat",)), 10, 2)
+    with (tmp_path / "metadata.csv").open(newline="") as stream:
+        assert [row["discriminator_logit"] for row in csv.DictReader(stream)] == [""] * 3
 
 
 def test_samples_are_written_as_they_come(tmp_path: Path) -> None:

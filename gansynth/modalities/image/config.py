@@ -34,5 +34,6 @@ class ImageConfig(Settings):
         min_length=1,
         description="Candidate policies of classical augmentation: `affine`, small random affine maps, alone or with"
         " flips, MixUp (arXiv 1710.09412) or CutMix (arXiv 1905.04899); `trivialaugment` (arXiv 2103.10158); `none`."
-        " Inner validation on training rows chooses one per repetition, for all arms with classical augmentation.",
+        " Inner validation on training rows chooses one per repetition for the arm `classical`, and one together with"
+        " the share of synthetic samples for the arm `gan+classical`.",
     )
