@@ -44,8 +44,8 @@ class BareLoop:
             for network in (self.generator, self.discriminator)
         ]
         if levers.compiled:
+            # the discriminator's gradient penalty needs a second derivative, which compiled code has not (torch 2.14)
             self.generator.compile()
-            self.discriminator.compile()
         self.values, self.labels = torch.from_numpy(samples.values), torch.from_numpy(samples.labels)
         self.random = torch.Generator().manual_seed(0)
         self.latent_dim = players.generator.latent_dim
