@@ -41,13 +41,16 @@ QUICK = ("evaluation.repetitions=2", "evaluation.steps=60", "gan.kimg=2", "gener
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="*", type=Path, default=[BUNDLED], help="labelled image sources")
-    parser.add_argument("--regimes", nargs="+", choices=REGIMES, default=["few10", "few20", "few50", "rare10"])
+    parser.add_argument("--regimes", nargs="+", choices=REGIMES, default=[name for name in REGIMES if name != "wild"])
     parser.add_argument("--test-per-class", type=int, default=50, help="test images of each class and repetition")
     parser.add_argument("--size", type=int, default=32, help="side of the images in pixels")
     parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE", help="further settings")
     parser.add_argument("--quick", action="store_true", help="two repetitions of small effort")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench", help="folder of the studies")
     options = parser.parse_args()
+    names = [source.resolve().stem.lower() for source in options.sources]
+    if len(set(names)) < len(names):
+        parser.error("two sources have the same name, which names their studies; rename one, or leave it out")
     tables, courses = zip(
         *(measure(source.resolve(), regime, options) for regime in options.regimes for source in options.sources),
         strict=True,
@@ -100,7 +103,7 @@ def gains_by_repetition(report: dict[str, Any], scores: pd.DataFrame) -> pd.Data
     of_metric = scores[scores.metric == report["metric"]].pivot_table(index="repetition", columns="arm", values="value")
     rare = scores[(scores.metric == "recall") & scores.class_name.isin(rare_third(report))]
     recall = rare.pivot_table(index="repetition", columns="arm", values="value")
-    references = {"real": "real", "best without a GAN": report["verdict"]["best_without_gan"]}
+    references = {"real": "real", "the best arm without a GAN": report["verdict"]["best_without_gan"]}
     return pd.concat(
         pd.DataFrame(
             {
@@ -110,6 +113,7 @@ def gains_by_repetition(report: dict[str, Any], scores: pd.DataFrame) -> pd.Data
                 "rare_gain": 100 * (recall[arm] - recall[reference]),
                 "correlation": report["correlation"],
                 "n_test": sum(report["test_rows"].values()),
+                "rare_n_test": sum(report["test_rows"][name] for name in rare_third(report)),
             }
         )
         for arm in report["arms"]
@@ -122,15 +126,16 @@ def average(gains: pd.DataFrame) -> pd.DataFrame:
     """Return the mean gains over the datasets of a regime, with 95 % intervals in points.
 
     The datasets are independent, so the mean of their gains in a repetition is one observation; the corrected test over
-    the repetitions allows for the largest of their correlations.
+    the repetitions allows for the largest of their correlations, and for the rounding of the smallest test part.
     """
     rows = []
     for (regime, arm, against), group in gains.groupby(["regime", "arm", "against"], sort=False):
         row: dict[str, Any] = {"regime": regime, "arm": arm, "against": against, "datasets": group.dataset.nunique()}
-        for what in ("gain", "rare_gain"):
+        for what, size in (("gain", "n_test"), ("rare_gain", "rare_n_test")):
             course = group.groupby("repetition")[what].mean().to_numpy(np.float64) / 100
-            test = corrected_t_test(course, group.correlation.max(), int(group.n_test.max()), alpha=0.05)
-            row |= {what: 100 * test.gain, f"{what}_low": 100 * test.ci_low, f"{what}_high": 100 * test.ci_high}
+            test = corrected_t_test(course, group.correlation.max(), int(group[size].min()), alpha=0.05)
+            low, high = 100 * max(test.ci_low, -1), 100 * min(test.ci_high, 1)
+            row |= {what: 100 * test.gain, f"{what}_low": low, f"{what}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -75,7 +75,7 @@ def _means(means: pd.DataFrame) -> Markup:
     cells = [
         Markup("<tr><td>{} over {}</td><td>{} ({})</td><td>{} ({})</td></tr>").format(
             row["arm"],
-            row["against"].replace("best", "the best arm"),
+            row["against"],
             *(
                 shown
                 for what in ("gain", "rare_gain")

@@ -7,7 +7,8 @@
 What is compared takes turns, round after round, and each gets the median of its rounds. Parts: `training`, our loop
 against a bare one; `generation`, samples to files against the bare generator, and memory; `evaluation`, what a
 classifier's step goes to, and two processes against one; `levers`, settings of training one by one; `compile`, the
-same for torch.compile of the generator, which takes minutes and a C++ compiler. The table is `runs/bench-speed/speed.csv`.
+same for torch.compile of the generator, which takes minutes and a C++ compiler. The table is
+`runs/bench-speed/speed.csv`.
 """
 
 import argparse

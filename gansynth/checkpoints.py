@@ -44,7 +44,7 @@ class TrainedModel:
         codec: Stored values to network inputs and back.
         teacher: Classifier trained on the same real rows with classical augmentation.
         policy: The policy of that augmentation, chosen by inner validation.
-        policy_losses: What every candidate policy lost in it, in nats; empty if there was just one.
+        policy_losses: What every candidate policy lost in it, in nats; empty if unknown.
         training_embeddings: (M, features), the teacher's embedding of the real training rows.
         training_labels: (M,).
         training_rows: (M,), where in the dataset these rows are.
@@ -130,7 +130,8 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
             network.load_state_dict(load_file(directory / f"{name}.safetensors"))
             network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
         rows = load_arrays(directory / TRAINING_ROWS)
-        policy, policy_losses = description["policy"], description["policy_losses"]
+        policy = description["policy"]
+        policy_losses = description.get("policy_losses", {})  # models of earlier versions lack them: unknown
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{directory}: damaged model ({reason}); delete it and train again") from error

@@ -128,17 +128,21 @@ class Batches:
         self.real = _Pool(diet.real, None, fabric.device)
         counts = torch.tensor(diet.real.counts, dtype=torch.float64, device=fabric.device)
         self.weights = torch.ones_like(counts) if diet.balanced else counts
-        self.shares, self.many = torch.zeros_like(counts), 0
+        self.shares, self.synthetic_size = torch.zeros_like(counts), 0
         if diet.synthetic is not None and diet.shares is not None:
             self.synthetic = _Pool(diet.synthetic, diet.synthetic_targets, fabric.device)
-            self.shares = torch.tensor(diet.shares).to(counts) * (self.synthetic.counts > 0)
-            self.many = min(round(size * float(self.shares.mean())), size - 1)
+            wanted = torch.tensor(diet.shares).to(counts) * (self.synthetic.counts > 0)
+            mean = float(wanted.mean())
+            self.synthetic_size = min(round(size * mean), size - 1)
+            if self.synthetic_size:  # the shares that whole samples can have, so that classes keep their parts
+                self.shares = wanted * (self.synthetic_size / (size * mean))
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """Return the inputs and targets of a batch."""
-        values, targets = self.real.draw(self.size - self.many, self.weights * (1 - self.shares), self.random)
-        if self.many:
-            more_values, more_targets = self.synthetic.draw(self.many, self.shares, self.random)
+        real_size = self.size - self.synthetic_size
+        values, targets = self.real.draw(real_size, self.weights * (1 - self.shares).clamp(min=0), self.random)
+        if self.synthetic_size:
+            more_values, more_targets = self.synthetic.draw(self.synthetic_size, self.shares, self.random)
             values, targets = torch.cat([values, more_values]), torch.cat([targets, more_targets])
         return self.codec.encode(values), targets
 

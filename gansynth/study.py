@@ -107,6 +107,11 @@ class GenerationConfig(Settings):
     )
     shard_size: int = Field(default=10_000, ge=1, description="Samples per Parquet shard.")
 
+    @property
+    def active_filters(self) -> tuple[str, ...]:
+        """The filters that have candidates to choose from."""
+        return self.filters if self.oversample > 1 else ()
+
 
 class EvaluationConfig(Settings):
     """The protocol of the comparison. It is fixed before the run."""

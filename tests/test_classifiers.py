@@ -54,3 +54,10 @@ def test_each_class_takes_its_own_share_of_synthetic_samples_and_keeps_its_part_
     targets = torch.cat([batches.draw()[1] for _ in range(60)])
     np.testing.assert_allclose((targets == 0.5).float().mean(0) * 3, [0, 0.6, 0.2], atol=0.05)
     np.testing.assert_allclose((targets > 0).float().mean(0), 1 / 3, atol=0.03)
+
+
+def test_classes_keep_their_part_of_a_batch_where_their_shares_come_to_less_than_a_sample() -> None:
+    synthetic = draw_shapes(30, seed=1)
+    certain, shares = np.eye(3, dtype=np.float32)[synthetic.labels], np.array([0.02, 0.0, 0.0], np.float32)
+    diet = Diet(draw_shapes(20), synthetic=synthetic, synthetic_targets=certain, shares=shares)
+    np.testing.assert_allclose(class_shares(diet), 1 / 3, atol=0.03)

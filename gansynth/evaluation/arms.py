@@ -65,7 +65,9 @@ def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None) -
     """
     if synthetic is None or mix.ratio == 0 or len(synthetic.samples) == 0:
         return Diet(real, arm.balanced, mix.policy)
-    rarity = np.sqrt(real.counts.min() / real.counts) if arm.augmented else np.ones(len(real.counts))
+    counts = real.counts
+    rarest = counts[counts > 0].min()  # a fold may have no row of a class whose rows are all duplicates of each other
+    rarity = np.sqrt(rarest / counts.clip(min=rarest)) if arm.augmented else np.ones(len(counts))
     shares = (mix.ratio * rarity).astype(np.float32)
     return Diet(real, arm.balanced, mix.policy, synthetic.samples, synthetic.targets, shares)
 

@@ -52,7 +52,7 @@ def evaluate(study: Study, run: Run) -> Path:
 
 
 def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
-    """Train one arm of one repetition and publish its test predictions and its chosen ratio."""
+    """Train one arm of one repetition and publish its test predictions and its chosen mix."""
     directory = run.arm(repetition, arm)
     spec = ARMS[arm]
     request, parents = arm_request(study, repetition, arm), arm_parents(study, run, repetition, arm)

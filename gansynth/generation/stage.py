@@ -67,7 +67,8 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         Progress(run.progress / f"{label.replace(' ', '-')}.json", label, int(plan.sum())) as progress,
     ):
         seed = derive_seed(study.seed, "generation", -1 if repetition is None else repetition)
-        sampler = Sampler(model, seed, settings.latent_scale, judged="discriminator" in settings.filters)
+        judged = "discriminator" in settings.active_filters
+        sampler = Sampler(model, seed, settings.latent_scale, judged=judged)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         if repetition is None:
             write_card(draft.path, origin, settings, draft.counts)
@@ -108,7 +109,7 @@ def export(run: Run, destination: Path, *, count: int, format: str, seed: int) -
         # each pass computes on as many threads as torch has
         side_by_side = max(1, joblib.cpu_count() // study.compute.threads)
         # a purpose of its own: the samples of a batch are none of those delivered with the run
-        judged = "discriminator" in settings.filters
+        judged = "discriminator" in settings.active_filters
         sampler = Sampler(model, derive_seed(seed, "export"), settings.latent_scale, side_by_side, judged=judged)
         _fill(draft, sampler, plan, settings, origin=origin, progress=progress)
         write_card(draft.path, origin, settings, draft.counts)
@@ -149,7 +150,7 @@ def kept_blocks(
         counts: Is increased by `candidates`, `kept`, `kept_LABEL`, `rejected_FILTER`, `rejected_FILTER_LABEL`, and
             `missing` where a class is given up.
     """
-    filters = settings.filters if settings.oversample > 1 else ()
+    filters = settings.active_filters
     detector = CopyDetector(sampler.model) if "distance" in filters else None
     factor = settings.oversample if RANKINGS.keys() & set(filters) else 1.0
     missing, position = plan.copy(), np.zeros_like(plan)

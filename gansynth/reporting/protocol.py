@@ -156,9 +156,9 @@ def _synthetic(study: Study) -> str:
         for ratios in (rule.ratios, rule.ratios_with_classical)
     )
     picked = (
-        f"their share of a batch was chosen by {rule.inner_folds}-fold validation on training rows, among {without}"
-        f" without classical augmentation and {with_classical} with it, where that is the share of the rarest class,"
-        " and one with n times as many rows takes less by the square root of n"
+        f"their share of a batch was chosen by {rule.inner_folds}-fold validation on training rows: from {without}"
+        f" without classical augmentation and from {with_classical} with it, where that is the share of the rarest"
+        " class, and one with n times as many rows takes less by the square root of n"
     )
     return f"{formats.capitalised(amount)}, {chosen}. Their label is {labels}; {picked}."
 

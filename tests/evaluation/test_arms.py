@@ -41,3 +41,9 @@ def test_a_share_of_nothing_is_the_arm_without_a_gan() -> None:
     diet = build_diet(ARMS["gan+classical"], Mix("affine", 0.0), scarce(40, 20, 4), made())
     assert diet.synthetic is None
     assert diet.policy == "affine"
+
+
+def test_a_class_that_a_fold_has_no_row_of_counts_as_the_rarest() -> None:
+    diet = build_diet(ARMS["gan+classical"], Mix("affine", 0.5), scarce(0, 20, 5), made())
+    assert diet.shares is not None
+    np.testing.assert_allclose(diet.shares, [0.5, 0.25, 0.5])
