@@ -1,6 +1,7 @@
 """The command line as users start it, on a tiny source of pictures."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -73,6 +74,8 @@ def start(workplace: Path) -> Start:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # as a terminal would, though these tests may themselves run where Ctrl-C is ignored: as a background job
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # takes no lock
         )
 
     return start
