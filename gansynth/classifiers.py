@@ -127,7 +127,7 @@ class Batches:
         self.codec, self.size, self.random = codec, size, random
         self.real = _Pool(diet.real, None, fabric.device)
         counts = torch.tensor(diet.real.counts, dtype=torch.float64, device=fabric.device)
-        self.weights = torch.ones_like(counts) if diet.balanced else counts
+        weights = torch.ones_like(counts) if diet.balanced else counts
         self.shares, self.synthetic_size = torch.zeros_like(counts), 0
         if diet.synthetic is not None and diet.shares is not None:
             self.synthetic = _Pool(diet.synthetic, diet.synthetic_targets, fabric.device)
@@ -136,11 +136,11 @@ class Batches:
             self.synthetic_size = min(round(size * mean), size - 1)
             if self.synthetic_size:  # the shares that whole samples can have, so that classes keep their parts
                 self.shares = wanted * (self.synthetic_size / (size * mean))
+        self.real_weights = weights * (1 - self.shares).clamp(min=0)
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """Return the inputs and targets of a batch."""
-        real_size = self.size - self.synthetic_size
-        values, targets = self.real.draw(real_size, self.weights * (1 - self.shares).clamp(min=0), self.random)
+        values, targets = self.real.draw(self.size - self.synthetic_size, self.real_weights, self.random)
         if self.synthetic_size:
             more_values, more_targets = self.synthetic.draw(self.synthetic_size, self.shares, self.random)
             values, targets = torch.cat([values, more_values]), torch.cat([targets, more_targets])
