@@ -31,7 +31,7 @@ from gansynth.checkpoints import load_model
 from gansynth.classifiers import Batches, Diet, fit_classifier
 from gansynth.datasets import load_dataset
 from gansynth.devices import make_fabric
-from gansynth.generation import export
+from gansynth.generation import Batch, export
 from gansynth.ingestion import ingest
 from gansynth.modalities.image import Codec, augment
 from gansynth.runs import Run
@@ -160,7 +160,7 @@ def measure_generation(bench: Bench) -> Iterator[tuple[str, str, float]]:
         shutil.rmtree(OUT / file_format, ignore_errors=True)
         generation = bench.study.generation.model_copy(update={"oversample": oversample})
         save_study(bench.study.model_copy(update={"generation": generation}), bench.run.study_file)
-        export(bench.run, OUT / file_format, count=count, format=file_format, seed=0)
+        export(bench.run, OUT / file_format, Batch(count=count, format=file_format))
 
     passes = range(-(-count // PASS))
     runners: dict[str, Callable[[], object]] = {
@@ -182,9 +182,9 @@ def measure_generation(bench: Bench) -> Iterator[tuple[str, str, float]]:
 def peak_memory(bench: Bench, count: int) -> int:
     """Return the peak resident memory of a process that writes this many samples."""
     code = (
-        "import resource, sys; from pathlib import Path; from gansynth.generation import export;"
+        "import resource, sys; from pathlib import Path; from gansynth.generation import Batch, export;"
         "from gansynth.runs import Run;"
-        "export(Run(Path(sys.argv[1])), Path(sys.argv[2]), count=int(sys.argv[3]), format='parquet', seed=0);"
+        "export(Run(Path(sys.argv[1])), Path(sys.argv[2]), Batch(count=int(sys.argv[3])));"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     out = OUT / "memory"

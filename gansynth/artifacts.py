@@ -68,6 +68,27 @@ class Draft:
 
     path: Path
     counts: dict[str, int] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    adopted: dict[str, FileRecord] = field(default_factory=dict)
+
+    def adopt(self, directory: Path) -> Manifest:
+        """Take over all files of a finished artifact, with what they cost, and return its manifest.
+
+        The files stay there too, should this artifact not be finished, unless the file system has no hard links.
+        """
+        manifest = read_manifest(directory)
+        for name in manifest.files:
+            target = self.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.hardlink_to(directory / name)
+            except OSError:
+                (directory / name).replace(target)
+        self.adopted |= manifest.files
+        self.cpu_seconds += manifest.cpu_seconds
+        self.peak_memory_mb = max(self.peak_memory_mb, manifest.peak_memory_mb)
+        return manifest
 
 
 @contextmanager
@@ -88,9 +109,9 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
         draft = Draft(partial)
         yield draft
         files = {
-            path.relative_to(partial).as_posix(): FileRecord(size=path.stat().st_size, sha256=file_digest(path))
+            name: draft.adopted.get(name) or FileRecord(size=path.stat().st_size, sha256=file_digest(path))
             for path in sorted(partial.rglob("*"))
-            if path.is_file()
+            if path.is_file() and (name := path.relative_to(partial).as_posix())
         }
         manifest = Manifest(
             format_version=FORMAT_VERSION,
@@ -101,8 +122,8 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
             counts=draft.counts,
             versions=library_versions(),
             seconds=time.monotonic() - started,
-            cpu_seconds=time.process_time() - started_cpu,
-            peak_memory_mb=_peak_memory_mb(),
+            cpu_seconds=time.process_time() - started_cpu + draft.cpu_seconds,
+            peak_memory_mb=max(_peak_memory_mb(), draft.peak_memory_mb),
             files=files,
         )
         (partial / MANIFEST).write_text(manifest.model_dump_json(indent=1))

@@ -106,6 +106,21 @@ def save_model(
     (directory / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False))
 
 
+def read_classes(directory: Path) -> tuple[tuple[str, ...], Indices]:
+    """Return the class names of the model artifact at `directory`, and how many training rows each class had.
+
+    Raises:
+        ArtifactError: There is no model, or it is damaged.
+    """
+    read_manifest(directory)
+    try:
+        names = tuple(json.loads((directory / DESCRIPTION).read_text())["class_names"])
+        labels = load_arrays(directory / TRAINING_ROWS)["labels"]
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise _damaged(directory, error) from error
+    return names, np.bincount(labels, minlength=len(names))
+
+
 def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
     """Read the model artifact at `directory` onto the device that `compute` names.
 
@@ -133,8 +148,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         policy = description["policy"]
         policy_losses = description.get("policy_losses", {})  # models of earlier versions lack them: unknown
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArtifactError(f"{directory}: damaged model ({reason}); delete it and train again") from error
+        raise _damaged(directory, error) from error
     return TrainedModel(
         generator=networks["generator"],
         discriminator=networks["discriminator"],
@@ -148,3 +162,8 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         class_names=class_names,
         device=device,
     )
+
+
+def _damaged(directory: Path, error: Exception) -> ArtifactError:
+    reason = str(error).splitlines()[0]
+    return ArtifactError(f"{directory}: damaged model ({reason}); delete it and train again")

@@ -51,11 +51,6 @@ class Run:
         """The folder of the small files that tell how far running work is."""
         return self.root / ".progress"
 
-    @property
-    def exports(self) -> Path:
-        """The same for batches on demand, which may be generated while a run is at work."""
-        return self.root / ".exports"
-
     def model(self, repetition: int | None) -> Path:
         """A trained generator."""
         return self._unit(repetition) / "model"
@@ -77,34 +72,38 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder as its only writer; the operating system frees it if the process dies.
-
-        A process may take it again while it holds it, as a stage does within the flow of all stages.
-
-        Raises:
-            ArtifactError: Another process holds it, or the folder cannot be made.
-        """
-        owner = self.root / ".owner"
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            # one lock object per folder and process, which counts how often it is held
-            lock = FileLock((self.root / ".lock").resolve(), timeout=0, is_singleton=True, thread_local=False)
-            lock.acquire()
-            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-        except Timeout:
-            holder = owner.read_text() if owner.exists() else "an unknown process"
-            raise ArtifactError(
-                f"{self.root}: another run is writing here ({holder}); wait for it or choose another --run-dir"
-            ) from None
-        except OSError as error:
-            reason = error.strerror or error
-            raise ArtifactError(f"{self.root}: cannot be a run folder ({reason}); choose another --run-dir") from None
-        try:
+        """Hold the folder as its only writer, as `hold_folder` does."""
+        with hold_folder(self.root, "choose another --run-dir"):
             yield
-        finally:
-            if lock.lock_counter == 1:
-                owner.unlink(missing_ok=True)
-            lock.release()
+
+
+@contextmanager
+def hold_folder(folder: Path, remedy: str) -> Iterator[None]:
+    """Hold a folder as its only writer; the operating system frees it if the process dies.
+
+    A process may take it again while it holds it, as a stage does within the flow of all stages.
+
+    Raises:
+        ArtifactError: Another process holds it, or the folder cannot be made; `remedy` says what to do.
+    """
+    owner = folder / ".owner"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # one lock object per folder and process, which counts how often it is held
+        lock = FileLock((folder / ".lock").resolve(), timeout=0, is_singleton=True, thread_local=False)
+        lock.acquire()
+        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+    except Timeout:
+        holder = owner.read_text() if owner.exists() else "an unknown process"
+        raise ArtifactError(f"{folder}: another run is writing here ({holder}); wait for it or {remedy}") from None
+    except OSError as error:
+        raise ArtifactError(f"{folder}: cannot be written ({error.strerror or error}); {remedy}") from None
+    try:
+        yield
+    finally:
+        if lock.lock_counter == 1:
+            owner.unlink(missing_ok=True)
+        lock.release()
 
 
 def repetition_label(repetition: int | None) -> str:

@@ -10,6 +10,7 @@ from gansynth.settings import Settings
 
 ArmName = Literal["real", "oversampled", "classical", "gan", "gan+classical", "shuffled"]
 MetricName = Literal["balanced_accuracy", "accuracy", "macro_f1", "average_precision"]
+FileFormat = Literal["parquet", "folder", "webdataset"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Ratio = Annotated[float, Field(ge=0, lt=1)]
 
@@ -102,10 +103,11 @@ class GenerationConfig(Settings):
         " trained on the real training rows; `discriminator`, its logit; `distance`, rejects near copies of"
         " training rows. Ranks of several filters are averaged.",
     )
-    format: Literal["parquet", "folder"] = Field(
-        default="parquet", description="Output: Parquet shards, or one folder of PNG files per class."
+    format: FileFormat = Field(
+        default="parquet",
+        description="Output: Parquet shards, one folder of PNG files per class, or the tar shards of WebDataset.",
     )
-    shard_size: int = Field(default=10_000, ge=1, description="Samples per Parquet shard.")
+    shard_size: int = Field(default=10_000, ge=1, description="Samples per shard, about: the shards are of equal size.")
 
     @property
     def active_filters(self) -> tuple[str, ...]:

@@ -38,6 +38,18 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     return _build(data, overrides, str(path))
 
 
+def check_settings(model: type[Model], data: dict[str, Any]) -> Model:
+    """Build settings from plain data.
+
+    Raises:
+        StudyError: One is missing, unknown or out of range.
+    """
+    try:
+        return _validate(model, data, ())
+    except _Rejected as rejected:
+        raise StudyError(str(rejected)) from None
+
+
 def save_study(study: Study, path: Path) -> None:
     """Write the resolved study as JSON, whole or not at all."""
     write_whole(path, study.model_dump_json(indent=1).encode())

@@ -138,53 +138,88 @@ def generate(
     count: Annotated[
         int | None,
         typer.Option(
-            help="Write this many samples to --out, spread evenly over the classes.", show_default=False, min=1
+            help="A batch of this many samples, evenly over the classes; with --class, by their weights.",
+            show_default=False,
+            min=1,
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the samples of --count.", show_default=False)] = None,
-    format: Annotated[  # noqa: A002 - the setting's name
-        Literal["parquet", "folder"] | None,
+    class_: Annotated[
+        list[str] | None,
         typer.Option(
-            help="Parquet shards, or one folder of PNG files per class, for --count.  [default: parquet]",
+            "--class",
+            metavar="NAME=NUMBER",
+            help="A batch with this many samples of a class; with --count, its weight. May be given several times.",
             show_default=False,
         ),
+    ] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="A batch that lifts each class to the largest of the training rows.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the samples of a batch.", show_default=False)] = None,
+    format: Annotated[  # noqa: A002 - the setting's name
+        Literal["parquet", "folder", "webdataset"] | None,
+        typer.Option(
+            help="Parquet shards, one folder of PNG files per class, or shards of WebDataset, for a batch."
+            "  [default: parquet]",
+            show_default=False,
+        ),
+    ] = None,
+    shard_size: Annotated[
+        int | None,
+        typer.Option(help="Samples per shard of a batch, about.  [default: 10000]", min=1, show_default=False),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Seed for --count: another one gives other samples.  [default: 0]", min=0, show_default=False
+            help="Seed for a batch: another one gives other samples.  [default: 0]", min=0, show_default=False
         ),
     ] = None,
 ) -> None:
-    """Stage 3: generate samples; --count: a batch of any size.
+    """Stage 3: generate samples; --count, --class or --balance: a batch of any size.
 
     Needs the generators. Writes repetitions/NN/synthetic/, which the evaluation uses, and synthetic/, the dataset that
-    is delivered. With --count and --out it leaves the run as it is, and writes
-    samples of the delivered generator to the folder given.
+    is delivered. A batch leaves the run as it is, and goes to the folder that --out names. It is made in shards,
+    side by side by all workers; the same command goes on with an interrupted batch, and makes the same bytes.
 
     \b
     Examples:
       gansynth generate runs/my
       gansynth generate runs/my --count 5000 --format folder --out synthetic/
+      gansynth generate runs/my --class scratch=900 --class dent=300 --out defects/
+      gansynth generate runs/my --balance --out balanced/
     """
-    if (count is None) != (out is None):
-        raise typer.BadParameter("--count and --out belong together")
-    if count is not None and set_:
-        raise typer.BadParameter("--set does not go with --count: the samples are those of the trained run")
-    if count is None and (format or seed is not None):
-        raise typer.BadParameter("--format and --seed go with --count; the run's own samples follow its study")
-    if count is None or out is None:
+    order = {"count": count, "format": format, "shard_size": shard_size, "seed": seed}
+    asked: dict[str, Any] = {name: value for name, value in order.items() if value is not None}
+    if not (count or class_ or balance):
+        if asked or out:
+            raise typer.BadParameter("--out, --format, --shard-size and --seed go with --count, --class or --balance")
         _run("generate", study, set_, run_dir)
         return
+    if out is None:
+        raise typer.BadParameter("--count, --class and --balance need --out, the folder for the samples")
+    if set_:
+        raise typer.BadParameter("--set does not go with a batch: the samples are those of the trained run")
     with _told_in_one_line():
-        from gansynth.generation import export
+        from gansynth.study_files import check_settings
 
         _, run = _resolve(study, set_, run_dir)
+        from gansynth import generation
+
+        asked |= {"classes": [_class_number(text) for text in class_ or ()], "balance": balance}
+        batch = check_settings(generation.Batch, asked)
+        wanted = generation.order(run, batch, out)
         from pipelines.display import progress_shown
 
-        with progress_shown((), run.exports):
-            destination = export(run, out, count=count, format=format or "parquet", seed=seed or 0)
-        typer.echo(f"{count:,} samples: {destination}")
+        with generation.held(wanted), progress_shown(("generate",), wanted.progress):
+            destination = _start_flow("batch")(run.root.resolve(), wanted.destination, batch)
+        typer.echo(f"{sum(int(shard.counts.sum()) for shard in wanted.shards):,} samples: {destination}")
+
+
+def _class_number(text: str) -> dict[str, str]:
+    name, equals, number = text.rpartition("=")
+    if not equals:
+        raise typer.BadParameter(f"--class {text}: write NAME=NUMBER")
+    return {"name": name, "number": number}
 
 
 @app.command()

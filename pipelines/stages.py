@@ -48,34 +48,31 @@ def hold(study: Study, run: Run) -> Iterator[None]:
             raise
 
 
-class Stage:
-    """A stage at work on a run folder. Inside the `with` block the folder is locked and holds the study.
+class Work:
+    """Units of work on a run, done side by side, as many as there are workers.
 
-    Logs a line when the stage starts, after each unit, and when the stage ends. The records carry `stage`, `state`
-    ("started", "running" or "done"), `finished` and `total` units for whoever shows progress.
+    Logs a line when the work starts, after each unit, and when it ends. The records carry `stage`, `state` ("started",
+    "running" or "done"), `finished` and `total` units for whoever shows progress.
     """
 
-    def __init__(self, name: str, study: Study, run_dir: Path, total: int = 1) -> None:
-        self.name, self.study, self.run, self.total = name, study, Run(run_dir), total
+    def __init__(self, name: str, study: Study, run: Run, progress: Path, total: int = 1) -> None:
+        self.name, self.study, self.run, self.progress, self.total = name, study, run, progress, total
         self.finished = 0
         self.started = time.monotonic()
-        self._held = hold(study, self.run)
 
     def __enter__(self) -> Self:
-        self._held.__enter__()
-        shutil.rmtree(self.run.progress, ignore_errors=True)  # what an earlier run left when it was killed
+        shutil.rmtree(self.progress, ignore_errors=True)  # what an earlier run left when it was killed
         self._tell("started", "started")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._held.__exit__(kind, error, trace)
         if error is None:
             self._tell("done", f"done in {self._elapsed()}")
 
     def complete(self, units: Sequence[Unit]) -> list[str]:
-        """Run units side by side, as many as there are workers, and return the digests of their artifacts.
+        """Run units side by side, and return the digests of their artifacts.
 
         The first unit that fails stops the others, and its exception is raised.
         """
@@ -104,3 +101,22 @@ class Stage:
     def _tell(self, state: str, text: str) -> None:
         fields = {"stage": self.name, "state": state, "finished": self.finished, "total": self.total}
         logger.info("%s: %s", self.name, text, extra=fields)
+
+
+class Stage(Work):
+    """A stage at work on a run folder. Inside the `with` block the folder is locked and holds the study."""
+
+    def __init__(self, name: str, study: Study, run_dir: Path, total: int = 1) -> None:
+        run = Run(run_dir)
+        super().__init__(name, study, run, run.progress, total)
+        self._held = hold(study, run)
+
+    def __enter__(self) -> Self:
+        self._held.__enter__()
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)

@@ -1,5 +1,17 @@
 """Samples of a trained generator: how many, which are kept, and how they are written."""
 
-from gansynth.generation.stage import export, generate, generate_repetition
+from gansynth.generation.batches import Batch, ClassNumber, Order, export, gather, held, order, write_shard
+from gansynth.generation.stage import generate, generate_repetition
 
-__all__ = ["export", "generate", "generate_repetition"]
+__all__ = [
+    "Batch",
+    "ClassNumber",
+    "Order",
+    "export",
+    "gather",
+    "generate",
+    "generate_repetition",
+    "held",
+    "order",
+    "write_shard",
+]

@@ -65,7 +65,10 @@ held-out rows in the report of the study, `report/index.html` in its run folder.
 MARKS = {
     "parquet": " in the footer of its file and by the column `synthetic`",
     "folder": " in its XMP metadata; `metadata.csv` describes each one and `classes.json` gives the true class names",
+    "webdataset": " in its XMP metadata and in the JSON beside it; `classes.json` gives the true class names",
 }
+
+SHARD_FILES = {"parquet": "*.parquet", "webdataset": "*.tar"}
 
 
 def write_card(directory: Path, origin: Origin, settings: GenerationConfig, counts: Mapping[str, int]) -> None:
@@ -110,8 +113,9 @@ def _front_matter(origin: Origin, file_format: str, kept: int) -> str:
         "task_categories: [image-classification]",
         f"size_categories: [{_size_category(kept)}]",
     ]
-    if file_format == "parquet":
-        lines += ["configs:", "- config_name: default", '  data_files: [{split: train, path: "*.parquet"}]']
+    if file_format in SHARD_FILES:
+        lines += ["configs:", "- config_name: default"]
+        lines += [f'  data_files: [{{split: train, path: "{SHARD_FILES[file_format]}"}}]']
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 """How many samples of each class are generated."""
 
 import numpy as np
+import numpy.typing as npt
 
 from gansynth.errors import StudyError
 from gansynth.samples import Indices
@@ -37,3 +38,12 @@ def class_counts(settings: GenerationConfig, training_counts: Indices) -> Indice
 def split_evenly(count: int, n_classes: int) -> Indices:
     """Divide `count` samples over the classes; where it does not come out even, the first ones get one more."""
     return count // n_classes + (np.arange(n_classes, dtype=np.int64) < count % n_classes)
+
+
+def split_by_weight(count: int, weights: npt.NDArray[np.float64]) -> Indices:
+    """Divide `count` samples over the classes by their weights, of shape (K,), rounding by the largest remainder."""
+    exact = count * weights / weights.sum()
+    counts: Indices = np.floor(exact).astype(np.int64)
+    short = count - int(counts.sum())
+    counts[np.argsort(counts - exact, kind="stable")[:short]] += 1
+    return counts

@@ -20,6 +20,7 @@ from gansynth.checkpoints import TrainedModel
 from gansynth.gans.base import Generator
 from gansynth.samples import Indices, Values
 from gansynth.seeding import derive_seed
+from gansynth.study import GenerationConfig
 from gansynth.threads import in_threads
 
 Floats = npt.NDArray[np.float32]
@@ -80,14 +81,13 @@ class Sampler:
     """Draws candidates of a trained model under a seed, from latents of a standard deviation of `latent_scale`.
 
     Passes run on `threads` threads side by side, which changes none of them. The discriminator takes half as long as
-    the generator, so it looks at candidates only if `judged` asks for its logits.
+    the generator, so it looks at candidates only if a filter asks for its logits.
     """
 
-    def __init__(
-        self, model: TrainedModel, seed: int, latent_scale: float, threads: int = 1, *, judged: bool = False
-    ) -> None:
-        self.model, self.seed, self.latent_scale, self.threads = model, seed, np.float32(latent_scale), threads
-        self.judged = judged
+    def __init__(self, model: TrainedModel, seed: int, settings: GenerationConfig, threads: int = 1) -> None:
+        self.model, self.seed, self.threads = model, seed, threads
+        self.latent_scale = np.float32(settings.latent_scale)
+        self.judged = "discriminator" in settings.active_filters
         _, height, width = model.codec.shape
         self.pass_size = min(max(PASS_PIXELS // (height * width), 1), PASS_SIZE)
 

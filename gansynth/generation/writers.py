@@ -1,13 +1,15 @@
-"""Kept samples to files: one function per format, named in WRITERS."""
+"""Kept samples to files, a shard at a time; the formats are named in FORMATS."""
 
 import csv
-import itertools
+import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+import tarfile
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from operator import itemgetter
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +24,7 @@ DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlg
 
 CLASSES_FILE = "classes.json"
 METADATA_FILE = "metadata.csv"
+METADATA_COLUMNS = ("file_name", "label", "synthetic", "seed_index", "teacher_probability", "discriminator_logit")
 
 XMP_PACKET = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -51,8 +54,8 @@ class Origin:
     class_names: tuple[str, ...]
 
 
-def write_parquet(directory: Path, blocks: Iterable[Candidates], origin: Origin, shard_size: int, threads: int) -> None:
-    """Write `synthetic-00000-of-00003.parquet` and so on, of `shard_size` rows each, the last with the rest.
+def write_parquet(path: Path, blocks: Iterable[Candidates], origin: Origin, threads: int) -> None:
+    """Write `PATH.parquet`, a row group for each block.
 
     Columns follow the Hugging Face image convention: `image` and `label`, then `synthetic` (always true), `seed_index`
     (the candidate's number within its class), `teacher_probability` (of the label), `teacher_probabilities` (of every
@@ -60,41 +63,92 @@ def write_parquet(directory: Path, blocks: Iterable[Candidates], origin: Origin,
     rows.
     """
     schema = _schema(origin)
-    pieces = _pieces((_table(block, schema, threads) for block in blocks), shard_size)
-    shards = []
-    for number, group in itertools.groupby(pieces, key=itemgetter(0)):
-        shards.append(directory / f"synthetic-{number:05d}.parquet")
-        with pq.ParquetWriter(shards[-1], schema, compression="zstd") as writer:
-            for _, piece in group:
-                writer.write_table(piece)
-    for shard in shards:
-        shard.rename(shard.with_stem(f"{shard.stem}-of-{len(shards):05d}"))
+    with pq.ParquetWriter(path.with_suffix(".parquet"), schema, compression="zstd") as writer:
+        for block in blocks:
+            writer.write_table(_table(block, schema, threads))
 
 
-def write_folder(directory: Path, blocks: Iterable[Candidates], origin: Origin, _shard_size: int, threads: int) -> None:
-    """Write `CLASS/NUMBER.png` for every sample, `metadata.csv` and `classes.json`.
+def write_folder(path: Path, blocks: Iterable[Candidates], origin: Origin, threads: int) -> None:
+    """Write `CLASS/NUMBER.png` beside `path` for every sample, and `PATH.csv`, which tells of each.
 
     Every PNG carries the IPTC mark of generated media as XMP. Folders are named as `folder_names` says, which is also
-    the `label` in metadata.csv, so no cell holds foreign text; `classes.json` lists label, folder and true name.
+    the `label` in the table, so no cell holds foreign text.
     """
     folders = folder_names(origin.class_names)
-    classes = [
-        {"label": label, "folder": folder, "name": name}
-        for label, (folder, name) in enumerate(zip(folders, origin.class_names, strict=True))
-    ]
-    (directory / CLASSES_FILE).write_text(json.dumps(classes, indent=1), encoding="utf-8")
-    with (directory / METADATA_FILE).open("w", newline="", encoding="utf-8") as stream:
+    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
-        rows.writerow(["file_name", "label", "synthetic", "seed_index", "teacher_probability", "discriminator_logit"])
         for block in blocks:
             folder = folders[block.label]
-            (directory / folder).mkdir(exist_ok=True)
+            (path.parent / folder).mkdir(exist_ok=True)
             encoded = storage.encode_all(block.values, MARK, threads)
             logits = [""] * len(block) if block.logits is None else [f"{logit:.6g}" for logit in block.logits]
             for index, png, agreement, logit in zip(block.indices, encoded, block.agreement, logits, strict=True):
                 name = f"{folder}/{index:08d}.png"
-                (directory / name).write_bytes(png)
+                (path.parent / name).write_bytes(png)
                 rows.writerow([name, folder, True, index, f"{agreement:.6g}", logit])
+
+
+def finish_folder(directory: Path, origin: Origin) -> None:
+    """Join the tables of all shards to `metadata.csv`, and write `classes.json`: label, folder and true name."""
+    with (directory / METADATA_FILE).open("wb") as joined:
+        joined.write(",".join(METADATA_COLUMNS).encode() + b"\r\n")
+        for part in sorted(directory.glob("synthetic-*.csv")):
+            with part.open("rb") as stream:
+                shutil.copyfileobj(stream, joined)
+            part.unlink()
+    _write_classes(directory, origin, folder_names(origin.class_names))
+
+
+def write_webdataset(path: Path, blocks: Iterable[Candidates], origin: Origin, threads: int) -> None:
+    """Write `PATH.tar` as WebDataset reads it: of every sample a `.png`, its label as `.cls`, and a `.json`.
+
+    Every PNG carries the IPTC mark of generated media as XMP. The JSON says what the columns of `write_parquet` say.
+    """
+    with tarfile.open(path.with_suffix(".tar"), "w", format=tarfile.USTAR_FORMAT) as tar:
+        for block in blocks:
+            encoded = storage.encode_all(block.values, MARK, threads)
+            for position, png in enumerate(encoded):
+                about: dict[str, Any] = {
+                    "synthetic": True,
+                    "seed_index": int(block.indices[position]),
+                    "teacher_probabilities": [round(float(value), 6) for value in block.probabilities[position]],
+                }
+                if block.logits is not None:
+                    about["discriminator_logit"] = round(float(block.logits[position]), 6)
+                key = f"{block.label:04d}-{about['seed_index']:08d}"
+                _add(tar, f"{key}.png", png)
+                _add(tar, f"{key}.cls", str(block.label).encode())
+                _add(tar, f"{key}.json", json.dumps(about | _provenance(origin)).encode())
+
+
+def finish_webdataset(directory: Path, origin: Origin) -> None:
+    """Write `classes.json`: label and true name."""
+    _write_classes(directory, origin)
+
+
+def _write_classes(directory: Path, origin: Origin, folders: Sequence[str] | None = None) -> None:
+    classes = [
+        {"label": label} | ({"folder": folders[label]} if folders else {}) | {"name": name}
+        for label, name in enumerate(origin.class_names)
+    ]
+    (directory / CLASSES_FILE).write_text(json.dumps(classes, indent=1), encoding="utf-8")
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)  # owner and time stay zero: the same samples are the same bytes
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
+def _provenance(origin: Origin) -> dict[str, str]:
+    return {
+        "gansynth_version": metadata.version("gansynth"),
+        "model_digest": origin.model_digest,
+        "study": origin.study,
+        "seed": str(origin.seed),
+        "licence": origin.licence,
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
+    }
 
 
 def _schema(origin: Origin) -> pa.Schema:
@@ -109,14 +163,6 @@ def _schema(origin: Origin) -> pa.Schema:
             "discriminator_logit": "float32",
         },
     )
-    footer = {
-        "gansynth_version": metadata.version("gansynth"),
-        "model_digest": origin.model_digest,
-        "study": origin.study,
-        "seed": str(origin.seed),
-        "licence": origin.licence,
-        "digital_source_type": DIGITAL_SOURCE_TYPE,
-    }
     return pa.schema(
         [
             ("image", storage.IMAGE_TYPE),
@@ -127,7 +173,7 @@ def _schema(origin: Origin) -> pa.Schema:
             ("teacher_probabilities", pa.list_(pa.float32(), n_classes)),
             ("discriminator_logit", pa.float32()),
         ],
-        metadata=declared | footer,
+        metadata=declared | _provenance(origin),
     )
 
 
@@ -148,18 +194,18 @@ def _table(block: Candidates, schema: pa.Schema, threads: int) -> pa.Table:
     )
 
 
-def _pieces(tables: Iterable[pa.Table], shard_size: int) -> Iterator[tuple[int, pa.Table]]:
-    """Cut tables where a shard ends; yield each piece with the number of its shard."""
-    done = 0
-    for table in tables:
-        start = 0
-        while start < table.num_rows:
-            shard, used = divmod(done, shard_size)
-            piece = table.slice(start, shard_size - used)
-            yield shard, piece
-            start, done = start + piece.num_rows, done + piece.num_rows
+class Format(NamedTuple):
+    """How samples become files: `write(path, blocks, origin, threads)` a shard, `finish(directory, origin)` the whole.
+
+    `path` has no ending yet; `threads` encode images side by side.
+    """
+
+    write: Callable[[Path, Iterable[Candidates], Origin, int], None]
+    finish: Callable[[Path, Origin], None]
 
 
-Writer = Callable[[Path, Iterable[Candidates], Origin, int, int], None]
-
-WRITERS: dict[str, Writer] = {"parquet": write_parquet, "folder": write_folder}
+FORMATS: dict[str, Format] = {
+    "parquet": Format(write_parquet, lambda _directory, _origin: None),
+    "folder": Format(write_folder, finish_folder),
+    "webdataset": Format(write_webdataset, finish_webdataset),
+}

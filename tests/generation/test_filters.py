@@ -7,6 +7,7 @@ from gansynth.checkpoints import TrainedModel
 from gansynth.generation.filters import CopyDetector, select
 from gansynth.generation.sampler import Candidates, Sampler
 from gansynth.modalities.image.storage import Pixels
+from gansynth.study import GenerationConfig
 
 
 def made_up(agreement: list[float], logits: list[float]) -> Candidates:
@@ -50,7 +51,7 @@ def test_without_filters_the_first_are_kept() -> None:
 
 @pytest.fixture
 def candidates(model: TrainedModel) -> Candidates:
-    return Sampler(model, seed=3, latent_scale=1.0, judged=True).draw(1, 0, 40)
+    return Sampler(model, 3, GenerationConfig(filters=("discriminator",))).draw(1, 0, 40)
 
 
 def test_a_copy_of_a_training_row_is_rejected_whatever_its_class(

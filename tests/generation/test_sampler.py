@@ -4,6 +4,9 @@ from scipy import stats
 
 from gansynth.checkpoints import TrainedModel
 from gansynth.generation.sampler import Candidates, Sampler, latents
+from gansynth.study import GenerationConfig
+
+JUDGED = GenerationConfig(filters=("discriminator",))
 
 
 def drawn(sampler: Sampler, batch: int, count: int = 256) -> Candidates:
@@ -30,7 +33,7 @@ def test_a_latent_depends_on_nothing_but_seed_class_and_number(latent_dim: int) 
 
 @pytest.mark.parametrize("batch", [1, 7])
 def test_samples_and_scores_are_the_same_in_any_portions(model: TrainedModel, batch: int) -> None:
-    sampler = Sampler(model, seed=11, latent_scale=1.0, judged=True)
+    sampler = Sampler(model, 11, JUDGED)
     sampler.pass_size = 32
     count = 64 if batch == 1 else 256
     whole, portions = drawn(sampler, 256).take(slice(0, count)), drawn(sampler, batch, count)
@@ -41,14 +44,14 @@ def test_samples_and_scores_are_the_same_in_any_portions(model: TrainedModel, ba
 
 
 def test_samples_and_scores_are_the_same_on_any_number_of_threads(model: TrainedModel) -> None:
-    alone, together = (Sampler(model, seed=11, latent_scale=1.0, threads=threads, judged=True) for threads in (1, 3))
+    alone, together = (Sampler(model, 11, JUDGED, threads) for threads in (1, 3))
     one, other = (sampler.draw(1, 5, 300) for sampler in (alone, together))
     for name in ("indices", "values", "probabilities", "logits"):
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
 
 def test_scores_are_those_of_the_teacher_and_of_the_label(model: TrainedModel) -> None:
-    candidates = Sampler(model, seed=0, latent_scale=1.0).draw(2, 5, 25)
+    candidates = Sampler(model, 0, GenerationConfig()).draw(2, 5, 25)
     assert candidates.indices.tolist() == list(range(5, 25))
     expected = model.teacher.probabilities(candidates.values)
     np.testing.assert_allclose(candidates.probabilities, expected, rtol=1e-4, atol=1e-6)

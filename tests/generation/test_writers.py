@@ -13,7 +13,7 @@ from PIL import Image
 
 from gansynth.generation.card import write_card
 from gansynth.generation.sampler import Candidates
-from gansynth.generation.writers import DIGITAL_SOURCE_TYPE, WRITERS, Origin
+from gansynth.generation.writers import DIGITAL_SOURCE_TYPE, FORMATS, Origin
 from gansynth.study import GenerationConfig
 
 HOSTILE = ("../../x", "CON", "=cmd()", "", "🦉", "test", "None", "a" * 300, "caf\u00e9", "cafe\u0301", "cat")
@@ -46,11 +46,16 @@ def blocks(n_classes: int, per_class: int = 3, channels: int = 3) -> list[Candid
     ]
 
 
+def write(file_format: str, directory: Path, samples: Iterator[Candidates], origin: Origin) -> None:
+    FORMATS[file_format].write(directory / "synthetic-00000-of-00001", samples, origin, 2)
+    FORMATS[file_format].finish(directory, origin)
+
+
 def test_parquet_is_read_by_datasets_with_labels_and_provenance(tmp_path: Path, hugging_face: ModuleType) -> None:
     written = blocks(len(HOSTILE))
-    WRITERS["parquet"](tmp_path, iter(written), origin(), 10, 2)
+    write("parquet", tmp_path, iter(written), origin())
     files = sorted(str(path) for path in tmp_path.glob("*.parquet"))
-    assert len(files) == 4
+    assert len(files) == 1
     rows = hugging_face.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
     assert rows.features["label"].names == list(HOSTILE)
     assert rows["label"] == [label for label in range(len(HOSTILE)) for _ in range(3)]
@@ -68,7 +73,7 @@ def test_a_folder_is_read_by_datasets_and_torchvision(tmp_path: Path, hugging_fa
     written = blocks(len(HOSTILE), channels=channels)
     out = tmp_path / "out"
     out.mkdir()
-    WRITERS["folder"](out, iter(written), origin(), 10, 2)
+    write("folder", out, iter(written), origin())
     classes = json.loads((out / "classes.json").read_text())
     assert [entry["name"] for entry in classes] == list(HOSTILE)
     truth = {entry["folder"]: entry["label"] for entry in classes}
@@ -86,8 +91,27 @@ def test_a_folder_is_read_by_datasets_and_torchvision(tmp_path: Path, hugging_fa
         np.testing.assert_array_equal(image, block.values[position])
 
 
+def test_tar_shards_are_read_by_webdataset_and_datasets(tmp_path: Path, hugging_face: ModuleType) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    written = blocks(len(HOSTILE))
+    write("webdataset", tmp_path, iter(written), origin())
+    (shard,) = tmp_path.glob("*.tar")
+    rows = list(webdataset.WebDataset(str(shard), shardshuffle=False).decode("rgb8"))
+    assert len(rows) == 3 * len(HOSTILE)
+    for row, (block, position) in zip(rows, ((b, i) for b in written for i in range(3)), strict=True):
+        np.testing.assert_array_equal(row["png"], block.values[position])
+        assert row["cls"] == block.label
+        assert row["json"]["synthetic"] is True
+        assert row["json"]["seed_index"] == block.indices[position]
+        np.testing.assert_allclose(row["json"]["teacher_probabilities"], block.probabilities[position], atol=1e-6)
+        assert row["json"]["discriminator_logit"] == pytest.approx(block.logits[position], abs=1e-6)
+        assert row["json"]["digital_source_type"] == DIGITAL_SOURCE_TYPE
+    loaded = hugging_face.load_dataset("webdataset", data_files=[str(shard)], cache_dir=str(tmp_path / "cache"))
+    assert loaded["train"]["cls"] == [block.label for block in written for _ in range(3)]
+
+
 def test_every_png_carries_the_mark_of_generated_media(tmp_path: Path) -> None:
-    WRITERS["folder"](tmp_path, iter(blocks(1)), origin(("cat",)), 10, 2)
+    write("folder", tmp_path, iter(blocks(1)), origin(("cat",)))
     for path in (tmp_path / "cat").iterdir():
         packet = Image.open(path).text["XML:com.adobe.xmp"]
         tree = ET.fromstring(packet)  # noqa: S314 - it is our own text
@@ -98,7 +122,7 @@ def test_every_png_carries_the_mark_of_generated_media(tmp_path: Path) -> None:
 
 def test_no_cell_of_the_table_starts_a_formula(tmp_path: Path) -> None:
     names = ("=cmd()", "+1", "-1", "@x", "\t=1", "cat")
-    WRITERS["folder"](tmp_path, iter(blocks(len(names))), origin(names), 10, 2)
+    write("folder", tmp_path, iter(blocks(len(names))), origin(names))
     with (tmp_path / "metadata.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 18
@@ -111,7 +135,7 @@ def test_no_cell_of_the_table_starts_a_formula(tmp_path: Path) -> None:
 
 def test_a_sample_that_no_discriminator_judged_has_an_empty_cell(tmp_path: Path) -> None:
     unjudged = [replace(block, logits=None) for block in blocks(1)]
-    WRITERS["folder"](tmp_path, iter(unjudged), origin(("cat",)), 10, 2)
+    write("folder", tmp_path, iter(unjudged), origin(("cat",)))
     with (tmp_path / "metadata.csv").open(newline="") as stream:
         assert [row["discriminator_logit"] for row in csv.DictReader(stream)] == [""] * 3
 
@@ -126,16 +150,16 @@ def test_samples_are_written_as_they_come(tmp_path: Path) -> None:
             assert number * 3 == seen[-1]
             yield block
 
-    WRITERS["folder"](tmp_path, stream(), origin(("a", "b", "c")), 10, 2)
+    write("folder", tmp_path, stream(), origin(("a", "b", "c")))
     assert seen == [0, 3, 6]
 
 
-@pytest.mark.parametrize("file_format", ["parquet", "folder"])
+@pytest.mark.parametrize("file_format", ["parquet", "folder", "webdataset"])
 def test_the_card_is_valid_and_shows_hostile_names_harmlessly(
     tmp_path: Path, hugging_face: ModuleType, file_format: str
 ) -> None:
     names = (*HOSTILE, "<script>alert(1)</script>", "a|b", "new\nline", "[x](http://e.org)")
-    WRITERS[file_format](tmp_path, iter(blocks(len(names))), origin(names), 100, 2)
+    write(file_format, tmp_path, iter(blocks(len(names))), origin(names))
     counts = {"kept": 45, "candidates": 60, "rejected_teacher": 15}
     write_card(tmp_path, origin(names), GenerationConfig(format=file_format), counts)
     hub = pytest.importorskip("huggingface_hub")

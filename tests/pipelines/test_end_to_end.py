@@ -121,12 +121,37 @@ def test_any_number_of_samples_comes_from_a_trained_run(
     augmented: tuple[str, str],  # noqa: ARG001 - it made the run
 ) -> None:
     before = manifests(Run(workplace / "runs" / "tiny"))
-    process = start("generate", "runs/tiny", "--count", "10", "--format", "folder", "--out", "more")
+    process = start("generate", "runs/tiny", "--class", "dot=10", "--shard-size=4", "--format=folder", "--out", "more")
     output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert output == f"10 samples: {workplace / 'more'}\n"
-    assert len(list((workplace / "more").rglob("*.png"))) == 10
+    assert {line.split(" (")[0] for line in errors.splitlines()} >= {f"generate: shard {i} of 3" for i in (1, 2, 3)}
+    assert len(list((workplace / "more" / "dot").glob("*.png"))) == 10
     assert manifests(Run(workplace / "runs" / "tiny")) == before
+    assert not list(workplace.glob(".more*"))
+
+
+def test_a_batch_that_was_killed_goes_on_with_the_shards_that_are_missing(
+    start: Start, workplace: Path, api: str
+) -> None:
+    command = ("generate", "runs/tiny", "--count=60000", "--shard-size=5000", "--out", "many")
+    process = start(*command, PREFECT_API_URL=api)
+    shards = workplace / ".many.shards"
+    deadline = time.monotonic() + PATIENCE
+    while not (finished := list(shards.glob("[0-9]*/*.parquet"))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    assert not (workplace / "many").exists()
+    kept = {path.name: path.stat().st_ino for path in finished}
+    process = start(*command, PREFECT_API_URL=api)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    there = {path.name: path.stat().st_ino for path in (workplace / "many").glob("*.parquet")}
+    assert len(there) == 12
+    assert kept
+    assert kept.items() <= there.items()
+    assert not shards.exists()
 
 
 def test_same_run_again_makes_only_what_changed(start: Start, workplace: Path, api: str) -> None:

@@ -1,0 +1,291 @@
+"""Batches on demand: any number of samples of a run's delivered generator, made in shards.
+
+Every shard is an artifact of its own beside the batch until the batch is whole: workers share them out as they like, an
+interrupted batch goes on with those that are missing, and the bytes are the same however it was made.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from pydantic import Field, model_validator
+
+from gansynth.artifacts import MANIFEST, is_current, publish, verify
+from gansynth.checkpoints import load_model, read_classes
+from gansynth.errors import ArtifactError, StudyError
+from gansynth.generation.plan import split_by_weight, split_evenly
+from gansynth.generation.sampler import Sampler
+from gansynth.generation.shards import Shard, divide
+from gansynth.generation.stage import finish, write_shards
+from gansynth.generation.writers import Origin
+from gansynth.progress import Progress
+from gansynth.requests import samples_request
+from gansynth.runs import Run, hold_folder
+from gansynth.samples import Indices
+from gansynth.seeding import derive_seed
+from gansynth.settings import Settings
+from gansynth.study import FileFormat, GenerationConfig, Study
+from gansynth.study_files import read_study
+
+
+class ClassNumber(Settings):
+    """A class and its number."""
+
+    name: str = Field(title="Class", description="The true name of the class.")
+    number: float = Field(gt=0, title="Number", description="How many samples, or with `count` its weight.")
+
+
+class Batch(Settings):
+    """How many samples of which classes, and how they are written."""
+
+    count: int | None = Field(
+        default=None,
+        ge=1,
+        description="Samples altogether: evenly over all classes, or over `classes` by their weights.",
+    )
+    classes: tuple[ClassNumber, ...] = Field(
+        default=(), description="The classes wanted, and how many samples of each; with `count`, their weights."
+    )
+    balance: bool = Field(
+        default=False,
+        description="As many samples as lift each class to the largest one of the training rows; instead of the above.",
+    )
+    format: FileFormat = Field(
+        default="parquet", description="Parquet shards, one folder of PNG files per class, or shards of WebDataset."
+    )
+    seed: int = Field(default=0, ge=0, description="Another seed gives other samples.")
+    shard_size: int = Field(
+        default=10_000, ge=1, description="Samples per shard, about. Shards are what workers share out."
+    )
+
+    @model_validator(mode="after")
+    def _check_plan(self) -> "Batch":
+        if self.balance == bool(self.count or self.classes):
+            raise ValueError("say how many samples: by count, by classes, or by balance alone")
+        names = [wanted.name for wanted in self.classes]
+        if len(set(names)) < len(names):
+            raise ValueError("classes must not repeat")
+        if self.count is None and any(wanted.number % 1 for wanted in self.classes):
+            raise ValueError("classes: give whole numbers of samples, or weights together with count")
+        return self
+
+    def counts(self, class_names: tuple[str, ...], training_counts: Indices) -> Indices:
+        """Return how many samples of each class are wanted, of shape (K,).
+
+        Args:
+            class_names: The true names, in label order.
+            training_counts: Real training rows of each class, of shape (K,).
+
+        Raises:
+            StudyError: A class is unknown, or no sample is wanted.
+        """
+        if self.balance:
+            counts: Indices = training_counts.max() - training_counts
+            if not counts.any():
+                raise StudyError("balance: all classes have equally many training rows; say how many samples by count")
+            return counts
+        numbers = np.zeros(len(class_names))
+        for wanted in self.classes:
+            if wanted.name not in class_names:
+                raise StudyError(f"class {wanted.name!r}: unknown; the run has {', '.join(map(repr, class_names))}")
+            numbers[class_names.index(wanted.name)] = wanted.number
+        if self.count is None:
+            return numbers.astype(np.int64)
+        return split_by_weight(self.count, numbers) if self.classes else split_evenly(self.count, len(class_names))
+
+
+@dataclass(frozen=True)
+class Order:
+    """A batch made definite: what of which model goes where.
+
+    Attributes:
+        study: The study of the run.
+        run: Whose delivered model it is.
+        batch: What was asked for.
+        destination: Where the batch goes; absolute.
+        settings: Filters and latents of the run's study, with format and size of the shards of the batch.
+        shards: What the batch consists of.
+        request: What determines the samples, besides the model.
+        parents: The digest of the model.
+        class_names: True names in label order.
+    """
+
+    study: Study
+    run: Run
+    batch: Batch
+    destination: Path
+    settings: GenerationConfig
+    shards: tuple[Shard, ...]
+    request: dict[str, Any]
+    parents: dict[str, str]
+    class_names: tuple[str, ...]
+
+    @property
+    def place(self) -> Path:
+        """The folder that the shards lie in until the batch is whole."""
+        return self.destination.with_name(f".{self.destination.name}.shards")
+
+    @property
+    def progress(self) -> Path:
+        """The folder of the small files that tell how far each shard is."""
+        return self.place / ".progress"
+
+    @property
+    def origin(self) -> Origin:
+        """What is carried into every output."""
+        return Origin(
+            self.study.name, self.batch.seed, self.study.source.licence, self.parents["model"], self.class_names
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the whole batch lies at its destination."""
+        return is_current(self.destination, self.request, self.parents)
+
+    def missing(self) -> list[int]:
+        """Return the numbers of the shards that are still to be made."""
+        return [
+            number
+            for number in range(len(self.shards))
+            if not is_current(self.place / f"{number:05d}", self.request | {"shard": number}, self.parents)
+        ]
+
+
+def order(run: Run, batch: Batch, destination: Path) -> Order:
+    """Make a batch of a run's delivered model definite.
+
+    Raises:
+        StudyError: A class is unknown, or no sample is wanted.
+        ArtifactError: The run has no study or no model, or it is damaged.
+    """
+    study = read_study(run)
+    # held to its manifest alone: a trained model stays of use to later versions, which may know more settings
+    parents = {"model": verify(run.model(None)).digest}
+    class_names, training_counts = read_classes(run.model(None))
+    counts = batch.counts(class_names, training_counts)
+    settings = study.generation.model_copy(update={"format": batch.format, "shard_size": batch.shard_size})
+    request = samples_request(study, settings) | {"seed": batch.seed, "counts": counts.tolist()}
+    return Order(
+        study=study,
+        run=run,
+        batch=batch,
+        destination=destination.resolve(),
+        settings=settings,
+        shards=tuple(divide(counts, settings)),
+        request=request,
+        parents=parents,
+        class_names=class_names,
+    )
+
+
+@contextmanager
+def held(wanted: Order) -> Iterator[None]:
+    """Hold the destination of a batch as its only writer.
+
+    Raises:
+        ArtifactError: Another process holds it, or files lie there that no batch wrote.
+    """
+    _check_replaceable(wanted.destination)
+    with hold_folder(wanted.place, "name another folder"):
+        yield
+    if not any(path.is_dir() for path in wanted.place.glob("[0-9]*")):
+        shutil.rmtree(wanted.place, ignore_errors=True)
+
+
+def write_shard(study: Study, run: Run, batch: Batch, destination: Path, number: int) -> Path:
+    """Generate one shard of a batch, unless it is there already, and publish it beside the destination.
+
+    `study` only says where to compute; what is generated follows from the run.
+    """
+    wanted = order(run, batch, destination)
+    directory, request = wanted.place / f"{number:05d}", wanted.request | {"shard": number}
+    if is_current(directory, request, wanted.parents):
+        return directory
+    shard, total = wanted.shards[number], len(wanted.shards)
+    label = f"shard {number + 1} of {total}"
+    model = load_model(run.model(None), study.compute)
+    # a purpose of its own: the samples of a batch are none of those delivered with the run
+    seed = derive_seed(batch.seed, "export")
+    # shards are made side by side; where there are few of them, the passes of one are
+    threads = max(1, joblib.cpu_count() // (study.compute.threads * total))
+    sampler = Sampler(model, seed, wanted.settings, threads)
+    with (
+        publish(directory, "shard", request, wanted.parents) as draft,
+        Progress(wanted.progress / f"{number:05d}.json", label, int(shard.counts.sum())) as progress,
+    ):
+        draft.counts.update(write_shards(draft.path, [shard], sampler, wanted.settings, wanted.origin, progress))
+    return directory
+
+
+def gather(wanted: Order) -> Path:
+    """Put the shards of a batch together, and publish it at its destination.
+
+    Raises:
+        ArtifactError: A shard is missing, or the destination cannot be written.
+        StudyError: The filters rejected all candidates.
+    """
+    with publish(wanted.destination, "export", wanted.request, wanted.parents) as draft:
+        counts: Counter[str] = Counter()
+        for number in range(len(wanted.shards)):
+            counts.update(draft.adopt(wanted.place / f"{number:05d}").counts)
+        finish(draft, counts, wanted.settings, wanted.origin, card=True)
+    for shard in wanted.place.glob("[0-9]*"):  # and what an earlier batch of more shards had left
+        shutil.rmtree(shard, ignore_errors=True)
+    return wanted.destination
+
+
+def export(run: Run, destination: Path, batch: Batch) -> Path:
+    """Generate a batch of a run's delivered model, shard after shard, and publish it at `destination`.
+
+    The filters are those of the run's study. An earlier batch there is replaced, or returned at once if it is the same;
+    anything else is left alone. If interrupted, the same call goes on with the shards that are missing.
+
+    Raises:
+        StudyError: A class is unknown, no sample is wanted, or the filters reject all.
+        ArtifactError: The run has no study or model, or `destination` cannot be used.
+    """
+    wanted = order(run, batch, destination)
+    with held(wanted):
+        if not wanted.is_done:
+            for number in wanted.missing():
+                write_shard(wanted.study, run, batch, destination, number)
+            gather(wanted)
+    return wanted.destination
+
+
+def _check_replaceable(destination: Path) -> None:
+    """Refuse a place that holds anything but an earlier export as it was written, or nothing.
+
+    Raises:
+        ArtifactError: It does.
+    """
+    if not destination.exists():
+        return
+    if not destination.is_dir():
+        raise ArtifactError(f"{destination}: is a file; name a folder for the samples")
+    if not any(destination.iterdir()):
+        return
+    try:
+        manifest = verify(destination) if (destination / MANIFEST).exists() else None
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{destination}: may hold work of yours ({error}); move it or name another folder"
+        ) from None
+    if manifest is None or manifest.stage != "export":
+        raise ArtifactError(f"{destination}: holds other files already; name a new or empty folder")
+    known = {
+        MANIFEST,
+        *manifest.files,
+        *(parent.as_posix() for name in manifest.files for parent in Path(name).parents),
+    }
+    there = {path.relative_to(destination).as_posix() for path in destination.rglob("*")}
+    if foreign := there - known:
+        raise ArtifactError(
+            f"{destination}: holds {min(foreign)!r}, which no export wrote; move it or name another folder"
+        )

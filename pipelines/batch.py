@@ -1,0 +1,46 @@
+"""A batch of samples on demand as a Prefect flow: each shard is a task, so workers share them out as they like."""
+
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from gansynth import generation
+from gansynth.generation import Batch
+from gansynth.runs import Run
+from gansynth.study import Study
+from pipelines.stages import Unit, Work
+from pipelines.workers import in_worker
+
+
+@task(cache_policy=NO_CACHE)
+def generate_shard(study: Study, run_dir: Path, batch: Batch, out: Path, number: int) -> str:
+    """Generate one shard of a batch, and return its digest."""
+    return in_worker(generation.write_shard, study, Run(run_dir), batch, out, number)
+
+
+@flow(name="batch", flow_run_name="batch of {run_dir.name}")
+def batch(run_dir: Path, out: Path, batch: Batch) -> Path:
+    """Generate a batch of any size with the delivered generator of a run, and return where it lies.
+
+    An interrupted batch goes on with the shards that are missing.
+
+    Args:
+        run_dir: The run folder; it holds the trained generator, and is left as it is.
+        out: The folder for the samples. An earlier batch there is replaced.
+        batch: How many samples of which classes, and how they are written.
+    """
+    wanted = generation.order(Run(run_dir), batch, out)
+    with generation.held(wanted):
+        if not wanted.is_done:
+            missing = wanted.missing()
+            with Work("generate", wanted.study, wanted.run, wanted.progress, len(missing)) as work:
+                common = {"batch": batch, "out": wanted.destination}
+                work.complete(
+                    [
+                        Unit(generate_shard, f"shard {number + 1} of {len(wanted.shards)}", common | {"number": number})
+                        for number in missing
+                    ]
+                )
+                generation.gather(wanted)
+    return wanted.destination
