@@ -1,7 +1,7 @@
 """Adversarial training in plain torch: what the speed of the real loop is held against, and where settings are tried.
 
-The same networks, loss, penalty, augmentation and batches as the default family's, and nothing else: no moving
-average, no metrics, no schedule, no Fabric.
+The same networks, loss, penalty, augmentation and size of batches as the default family's, and nothing else: no
+balance of the classes, no moving average, no metrics, no schedule, no Fabric.
 """
 
 from dataclasses import dataclass

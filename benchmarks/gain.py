@@ -5,14 +5,16 @@
     python -m benchmarks.gain --quick                             # two repetitions of small effort: does it run?
 
 Regimes: `few10`, `few20`, `few50`, that many training rows of each class; `rare10` and `rare50`, a long tail that falls
-by that factor to 10 rows; `wild`, the source as it is. Studies lie under `runs/bench/` and resume. The table is
-`runs/bench/gain.csv`, a row for each comparison of each study; `runs/bench/means.csv` has what an arm with a GAN gains
-on average over the sources of a regime; the page is `runs/bench/gain.html`.
+by that factor to 10 rows, where the source has enough of them (the column `imbalance` says); `wild`, the source as it
+is. Studies lie under `runs/bench/` (`runs/bench-quick/`) and resume; all that lie there must have the same settings.
+After every study the tables are written anew from all that are there: `gain.csv` has a row for each comparison,
+`means.csv` what an arm with a GAN gains on average over the sources of a regime, and `gain.html` is a page of both.
 """
 
 import argparse
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,33 +48,68 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32, help="side of the images in pixels")
     parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE", help="further settings")
     parser.add_argument("--quick", action="store_true", help="two repetitions of small effort")
-    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench", help="folder of the studies")
+    parser.add_argument("--out", type=Path, help="folder of the studies; default: runs/bench, or runs/bench-quick")
     options = parser.parse_args()
-    names = [source.resolve().stem.lower() for source in options.sources]
+    options.out = options.out or ROOT / "runs" / ("bench-quick" if options.quick else "bench")
+    names = [dataset_name(source) for source in options.sources]
     if len(set(names)) < len(names):
         parser.error("two sources have the same name, which names their studies; rename one, or leave it out")
-    tables, courses = zip(
-        *(measure(source.resolve(), regime, options) for regime in options.regimes for source in options.sources),
-        strict=True,
-    )
-    table = pd.concat(tables, ignore_index=True)
-    table.to_csv(options.out / "gain.csv", index=False)
-    means = average(pd.concat(courses))
-    means.to_csv(options.out / "means.csv", index=False)
-    (options.out / "gain.html").write_text(render_gains(table, means), encoding="utf-8")
+    if not same_settings(options):
+        parser.error(f"{options.out} holds studies with other settings; name another folder by --out")
+    failed = []
+    try:
+        for regime in options.regimes:
+            for source in options.sources:
+                if not measure(source.resolve(), regime, options):
+                    failed.append(f"{dataset_name(source)}_{regime}")
+                summarise(options.out)
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command resumes where it stopped")
+    if failed:
+        sys.exit(f"failed, and left out: {', '.join(failed)}")
+
+
+def dataset_name(source: Path) -> str:
+    """Return what a source is called in studies and tables: lower case, digits and dashes."""
+    return re.sub(r"[^a-z0-9_]+", "-", source.resolve().stem.lower()).strip("-_")[:40] or "data"
+
+
+def same_settings(options: argparse.Namespace) -> bool:
+    """Tell whether the studies in the folder, if any, have the settings asked for; note them if there are none."""
+    wanted = {name: getattr(options, name) for name in ("size", "test_per_class", "set", "quick")}
+    noted = options.out / "settings.json"
+    if noted.exists():
+        return bool(json.loads(noted.read_text()) == wanted)
+    options.out.mkdir(parents=True, exist_ok=True)
+    noted.write_text(json.dumps(wanted))
+    return True
+
+
+def summarise(out: Path) -> None:
+    """Write the tables and the page of all finished studies in a folder, and print them."""
+    tables, courses = [], []
+    for regime in REGIMES:
+        for study in sorted(out.glob(f"*_{regime}")):
+            if (study / "report" / "report.json").exists():
+                report = json.loads((study / "report" / "report.json").read_text())
+                scores = pd.read_parquet(study / "evaluation" / SCORES_FILE)
+                place = {"dataset": study.name.removesuffix(f"_{regime}"), "regime": regime}
+                tables.append(comparisons(report).assign(**place))
+                courses.append(gains_by_repetition(report, scores).assign(**place))
+    if not tables:
+        return
+    table, means = pd.concat(tables, ignore_index=True), average(pd.concat(courses))
+    table.to_csv(out / "gain.csv", index=False)
+    means.to_csv(out / "means.csv", index=False)
+    (out / "gain.html").write_text(render_gains(table, means), encoding="utf-8")
     shown = table[["regime", "dataset", "arm", "against", "gain", "ci_low", "ci_high", "verdict", "rare_gain", "mean"]]
     for part in (shown, means):
         print(part.to_string(index=False, float_format=lambda value: f"{value:.1f}"))  # noqa: T201  # its output
 
 
-def measure(source: Path, regime: str, options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run one study through the command line; return its comparisons, and its gains in each repetition.
-
-    Gains, their intervals and means are in percentage points; `rare_gain` is that in the mean recall of the third of
-    the classes that has the fewest training rows.
-    """
-    name = f"{source.stem}_{regime}".lower()
-    options.out.mkdir(parents=True, exist_ok=True)
+def measure(source: Path, regime: str, options: argparse.Namespace) -> bool:
+    """Run one study through the command line, and tell whether it succeeded."""
+    name = f"{dataset_name(source)}_{regime}"
     study = options.out / f"{name}.toml"
     scarcity = "".join(f"{setting} = {value}\n" for setting, value in REGIMES[regime].items())
     study.write_text(
@@ -83,18 +120,14 @@ def measure(source: Path, regime: str, options: argparse.Namespace) -> tuple[pd.
     command += ["--run-dir", str(options.out / name), "--reports-dir", str(options.out / "reports")]
     settings = [*(QUICK if options.quick else ()), *options.set]
     command += [word for setting in settings for word in ("--set", setting)]
-    subprocess.run(command, check=True)  # noqa: S603  # the words are ours and the user's own
-    report = json.loads((options.out / name / "report" / "report.json").read_text())
-    scores = pd.read_parquet(options.out / name / "evaluation" / SCORES_FILE)
-    return (
-        comparisons(report).assign(dataset=source.stem, regime=regime),
-        gains_by_repetition(report, scores).assign(dataset=source.stem, regime=regime),
-    )
+    return subprocess.run(command, check=False).returncode == 0  # noqa: S603  # the words are ours and the user's own
 
 
 def rare_third(report: dict[str, Any]) -> list[str]:
-    """Return the names of the third of the classes that has the fewest training rows."""
+    """Return the names of the third of the classes that has the fewest training rows; none if all have as many."""
     rows = report["train_rows"]
+    if len(set(rows.values())) == 1:
+        return []
     return sorted(rows, key=rows.get)[: math.ceil(len(rows) / 3)]
 
 
@@ -102,7 +135,7 @@ def gains_by_repetition(report: dict[str, Any], scores: pd.DataFrame) -> pd.Data
     """Return what each arm with a GAN gains over `real` and over the best arm without one, a row per repetition."""
     of_metric = scores[scores.metric == report["metric"]].pivot_table(index="repetition", columns="arm", values="value")
     rare = scores[(scores.metric == "recall") & scores.class_name.isin(rare_third(report))]
-    recall = rare.pivot_table(index="repetition", columns="arm", values="value")
+    recall = rare.pivot_table(index="repetition", columns="arm", values="value").reindex_like(of_metric)
     references = {"real": "real", "the best arm without a GAN": report["verdict"]["best_without_gan"]}
     return pd.concat(
         pd.DataFrame(
@@ -133,6 +166,9 @@ def average(gains: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = {"regime": regime, "arm": arm, "against": against, "datasets": group.dataset.nunique()}
         for what, size in (("gain", "n_test"), ("rare_gain", "rare_n_test")):
             course = group.groupby("repetition")[what].mean().to_numpy(np.float64) / 100
+            if np.isnan(course).any():
+                row |= {what: np.nan, f"{what}_low": np.nan, f"{what}_high": np.nan}
+                continue
             test = corrected_t_test(course, group.correlation.max(), int(group[size].min()), alpha=0.05)
             low, high = 100 * max(test.ci_low, -1), 100 * min(test.ci_high, 1)
             row |= {what: 100 * test.gain, f"{what}_low": low, f"{what}_high": high}
@@ -141,9 +177,15 @@ def average(gains: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparisons(report: dict[str, Any]) -> pd.DataFrame:
-    """Return the comparisons of a report, a row each."""
+    """Return the comparisons of a report, a row each.
+
+    Gains, their intervals and means are in percentage points; `rare_gain` is that in the mean recall of the third of
+    the classes that has the fewest training rows; `imbalance` how many times more rows the largest class has than the
+    smallest.
+    """
     arms, rare = report["arms"], rare_third(report)
-    recall = {arm: sum(found["recall"][name] for name in rare) / len(rare) for arm, found in arms.items()}
+    recall = {arm: np.mean([found["recall"][name] for name in rare]) if rare else np.nan for arm, found in arms.items()}
+    rows = report["train_rows"].values()
     gan_cost = report["cost"]["train"]
     return pd.DataFrame(
         {
@@ -156,6 +198,7 @@ def comparisons(report: dict[str, Any]) -> pd.DataFrame:
             "recommended": row["arm"] == report["recommended_arm"],
             "rare_gain": 100 * (recall[row["arm"]] - recall[row["against"]]),
             "mean": 100 * arms[row["arm"]]["mean"],
+            "imbalance": max(rows) / min(rows),
             "cpu_seconds_per_gan": gan_cost["cpu_seconds"] / gan_cost["artifacts"],
         }
         for row in report["comparisons"]

@@ -46,13 +46,14 @@ def _regime(regime: str, rows: pd.DataFrame, means: pd.DataFrame) -> Markup:
     chosen = rows[(rows["against"] == "real") | rows["best_without_gan"]].drop_duplicates(["dataset", "arm", "against"])
     scale = Scale.over([0.0, *chosen["ci_low"], *chosen["ci_high"]])
     lines = [
-        Markup('<div class="line"><div><b>{}</b>: {} over {}<small>{} ({}), {}</small></div>{}</div>').format(
+        Markup('<div class="line"><div><b>{}</b>: {} over {}<small>{} ({}), {}{}</small></div>{}</div>').format(
             row["dataset"],
             row["arm"],
             row["against"],
             gain(row["gain"] / 100),
             interval(row["ci_low"] / 100, row["ci_high"] / 100),
             row["verdict"],
+            f"; imbalance {row['imbalance']:.0f}" if row["imbalance"] > 1 else "",
             forest_row(
                 scale,
                 kind_of(row["arm"]),
@@ -73,16 +74,16 @@ def _regime(regime: str, rows: pd.DataFrame, means: pd.DataFrame) -> Markup:
 def _means(means: pd.DataFrame) -> Markup:
     """Return a small table: the mean over the datasets of what an arm with a GAN gains."""
     cells = [
-        Markup("<tr><td>{} over {}</td><td>{} ({})</td><td>{} ({})</td></tr>").format(
-            row["arm"],
-            row["against"],
-            *(
-                shown
-                for what in ("gain", "rare_gain")
-                for shown in (gain(row[what] / 100), interval(row[f"{what}_low"] / 100, row[f"{what}_high"] / 100))
-            ),
+        Markup("<tr><td>{} over {}</td><td>{}</td><td>{}</td></tr>").format(
+            row["arm"], row["against"], *(_with_interval(row, what) for what in ("gain", "rare_gain"))
         )
         for _, row in means.iterrows()
     ]
     head = Markup("<tr><th>mean over the datasets</th><th>gain</th><th>recall of the rare third</th></tr>")
     return Markup("<table>{}{}</table>").format(head, Markup("").join(cells))
+
+
+def _with_interval(row: "pd.Series[float]", what: str) -> str:
+    if pd.isna(row[what]):
+        return ""
+    return f"{gain(row[what] / 100)} ({interval(row[f'{what}_low'] / 100, row[f'{what}_high'] / 100)})"

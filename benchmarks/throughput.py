@@ -4,10 +4,11 @@
     python -m benchmarks.throughput training levers    # these parts only
     python -m benchmarks.throughput --quick            # does it run?
 
-What is compared takes turns, round after round, and each gets the median of its rounds. Parts: `training`, our loop
-against a bare one; `generation`, samples to files against the bare generator, and memory; `evaluation`, what a
-classifier's step goes to, and two processes against one; `levers`, settings of training one by one; `compile`, the
-same for torch.compile of the generator, which takes minutes and a C++ compiler. The table is
+What is compared takes turns, round after round, and each gets the median of its rounds: seven, of generation three, and
+one for processes side by side. Parts: `training`, the steps of our loop against a bare one's, without the looks at
+samples and the saving in between; `generation`, samples to files against the bare generator, and memory;
+`evaluation`, what a classifier's step goes to, and two processes against one; `levers`, settings of training one by
+one; `compile`, the same for torch.compile of the generator, which takes minutes and a C++ compiler. The table is
 `runs/bench-speed/speed.csv`.
 """
 
@@ -33,7 +34,7 @@ from gansynth.datasets import load_dataset
 from gansynth.devices import make_fabric
 from gansynth.generation import Batch, export
 from gansynth.ingestion import ingest
-from gansynth.modalities.image import Codec, augment
+from gansynth.modalities.image import Codec, Policy, augment
 from gansynth.runs import Run
 from gansynth.samples import Samples
 from gansynth.seeding import torch_generator
@@ -204,11 +205,18 @@ def measure_evaluation(bench: Bench) -> Iterator[tuple[str, str, float]]:
     runners: dict[str, Callable[[], object]] = {
         "a whole step": lambda: fit_classifier(study, Diet(bench.samples, policy="affine"), steps, 0, "speed"),
         "drawing its batch": several(lambda _: batches.draw(), steps),
-        "augmenting it": several(lambda _: augment(*batches.draw(), "affine", study.modality, random), steps),
     }
+
+    def augment_with(policy: Policy, _: int) -> None:
+        augment(*batches.draw(), policy, study.modality, random)
+
+    for policy in study.modality.classical:
+        runners[policy] = several(partial(augment_with, policy), steps)
     taken = race(runners, bench.effort.rounds)
     yield "time for drawing a batch", "the whole step", taken["drawing its batch"] / taken["a whole step"]
-    yield "time for drawing and augmenting it", "the whole step", taken["augmenting it"] / taken["a whole step"]
+    for policy in study.modality.classical:
+        share = taken[policy] / taken["a whole step"]
+        yield f"time for drawing and augmenting it, {policy}", "the whole step with affine", share
     code = (
         "from benchmarks.throughput import *; bench = prepare(QUICK);"
         f"fit_classifier(bench.study, Diet(bench.samples), {16 * steps}, 0)"

@@ -113,7 +113,10 @@ def _build(data: dict[str, Any], overrides: Sequence[str], where: str) -> Study:
         return _validate(Study, data, ())
     except _Rejected as rejected:
         by_override = any(f"{rejected.field}.".startswith(f"{key}.") for key in keys)
-        raise StudyError(f"{'--set' if by_override else where}: {rejected}") from None
+        # a rule across settings may have been broken by one of them
+        within = [key for key in keys if not rejected.field or key.startswith(f"{rejected.field}.")]
+        also = f" with --set {', '.join(within)}" if within else ""
+        raise StudyError(f"{'--set' if by_override else where + also}: {rejected}") from None
 
 
 def _override(data: dict[str, Any], override: str) -> None:
@@ -187,7 +190,8 @@ def _validate(model: type[Model], data: Any, section: tuple[str, ...]) -> Model:
         raise _no_section(field, first["input"])
     rule = re.sub(r"^[A-Z]\w+ should", "must", first["msg"]).removeprefix("Value error, ")
     rule = rule.replace("a valid tuple", "a list, in square brackets")
-    raise _Rejected(field, f"{rule} (given: {_shown(first['input'])})")
+    across = first["type"] == "value_error" and isinstance(first["input"], dict)
+    raise _Rejected(field, rule if across else f"{rule} (given: {_shown(first['input'])})")
 
 
 def _no_section(field: str, given: object) -> _Rejected:

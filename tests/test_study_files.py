@@ -112,7 +112,16 @@ def test_rules_across_settings(tmp_path: Path) -> None:
     flipping = '[gan]\naugmentation = ["flip"]\n'
     message = refusal(write(tmp_path, MINIMAL + flipping))
     assert message.startswith("study.toml: gan.augmentation may include 'flip' only if modality.flip")
+    assert "given" not in message
     load_study(write(tmp_path, MINIMAL + flipping + "[modality]\nflip = true\n"))
+
+
+def test_a_rule_that_an_override_breaks_names_it(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    message = refusal(path, "gan.loss=wasserstein", "gan.kimg=3", "seed=1")
+    assert message.startswith("study.toml with --set gan.loss, gan.kimg: gan: loss 'wasserstein'")
+    message = refusal(path, 'gan.augmentation=["flip"]', "seed=1")
+    assert message.startswith("study.toml with --set gan.augmentation, seed: gan.augmentation may include 'flip'")
 
 
 @pytest.mark.parametrize("value", ["inf", "nan"])

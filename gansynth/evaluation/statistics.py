@@ -282,7 +282,10 @@ def _caveat(row: Comparison, word: VerdictWord, obstacle: Comparison | None) -> 
         row = obstacle
         caveat = f"; over {row.against}, its control without a GAN, it is {100 * row.gain:+z.1f} ({_interval(row)})"
     if word == "underpowered":
-        caveat += f"; this run could not have detected a gain below {100 * (row.ci_high - row.gain):.1f} points"
+        # a bound at the end of the scale was cut off there: the other one tells how wide the interval is
+        half = max(row.ci_high - row.gain, row.gain - row.ci_low)
+        small = f"a gain below {100 * half:.1f} points" if row.ci_high - row.ci_low < 2 and half < 1 else "any gain"
+        caveat += f"; this run could not have detected {small}"
     return caveat
 
 

@@ -16,6 +16,10 @@ LossName = Literal["relativistic", "non_saturating", "hinge", "wasserstein"]
 PenaltyName = Literal["r1_r2", "r1", "interpolated"]
 
 
+LARGEST_SHARE = 0.8
+"""The largest share of augmented samples under adaptive control."""
+
+
 class GanConfig(Settings):
     """Settings of adversarial training that every family has; a family may have other defaults."""
 
@@ -86,7 +90,7 @@ class GanConfig(Settings):
         ge=0,
         le=1,
         description="Share of samples that `affine` reaches; `cutout` and `flip` reach half of it. With adaptive"
-        " control, the share at the start.",
+        " control, the share at the start, 0 unless given.",
     )
     augmentation_control: Literal["fixed", "adaptive"] = Field(
         default="fixed",
@@ -94,9 +98,30 @@ class GanConfig(Settings):
         " up to 0.8 (ADA, arXiv 2006.06676).",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _start_adaptive_control_low(cls, data: Any) -> Any:  # noqa: ANN401  # unchecked input
+        if isinstance(data, dict) and data.get("augmentation_control") == "adaptive":
+            return {"augmentation_probability": 0.0} | data
+        return data
+
+    @model_validator(mode="after")
+    def _check_augmentation(self) -> "GanConfig":
+        if len(set(self.augmentation)) < len(self.augmentation):
+            raise ValueError("augmentation must not name the same one twice")
+        if self.augmentation_control == "adaptive":
+            if not self.augmentation:
+                raise ValueError("augmentation_control 'adaptive' needs something in augmentation, such as ['affine']")
+            if self.augmentation_probability > LARGEST_SHARE:
+                raise ValueError(
+                    f"augmentation_probability is where adaptive control starts, and it never exceeds {LARGEST_SHARE};"
+                    " set it to 0"
+                )
+        return self
+
     @model_validator(mode="after")
     def _check_pairs(self) -> "GanConfig":
-        if self.loss == "wasserstein" and (self.penalty_kind != "interpolated" or self.penalty == 0):
+        if self.loss == "wasserstein" and (self.penalty_kind != "interpolated" or self.penalty < 1):
             raise ValueError(
                 "loss 'wasserstein' measures a distance only where the gradient has norm 1; set penalty_kind to"
                 " 'interpolated' and penalty to 10"

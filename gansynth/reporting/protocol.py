@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from gansynth.gans.base import PenaltyName
 from gansynth.reporting import formats
 from gansynth.reporting.findings import Findings
 from gansynth.study import ScarcityConfig, Study
@@ -42,11 +43,18 @@ def protocol(findings: Findings) -> list[tuple[str, str]]:
         ("Data", _data(findings)),
         ("Repetitions", _repetitions(findings)),
         ("Classical augmentation", _classical(findings)),
-        ("GAN", _gan(study)),
+        ("GAN", describe_gan(study)),
         ("Synthetic samples", _synthetic(study)),
         ("Test", _test(findings)),
         ("Delivery", _delivery()),
     ]
+
+
+PENALTIES: dict[PenaltyName, str] = {
+    "r1_r2": "R1 and R2 penalties",
+    "r1": "an R1 penalty",
+    "interpolated": "a gradient penalty between real and generated samples",
+}
 
 
 def _fixed(study: Study) -> str:
@@ -74,7 +82,8 @@ def _scarcity(scarcity: ScarcityConfig) -> str:
     if scarcity.per_class is not None:
         parts.append(f"at most {scarcity.per_class:,} rows a class")
     if scarcity.imbalance > 1:
-        parts.append(f"a long tail that falls {scarcity.imbalance:g}-fold to the last class")
+        fall = f"a long tail that falls {scarcity.imbalance:g}-fold to the last class"
+        parts.append(f"{fall}, as far as the source has the rows")
     if scarcity.rare_classes:
         parts.append(f"at most {scarcity.rare_per_class:,} of each rare class ({', '.join(scarcity.rare_classes)})")
     return f"Scarcity is simulated: {formats.listed(parts)} for training."
@@ -117,14 +126,25 @@ def _tally(policies: Sequence[str]) -> str:
     return formats.listed([f"{POLICY_NAMES[policy]} {formats.plural(times, 'time')}" for policy, times in counted])
 
 
-def _gan(study: Study) -> str:
+def describe_gan(study: Study) -> str:
+    """Return how the generators of a study were trained, in a sentence."""
     gan = study.gan
-    loss = gan.loss.replace("_", "-")
-    penalties = f", R1 and R2 penalties of {gan.penalty:g} every {gan.penalty_every} steps" if gan.penalty else ""
+    terms = [f"{gan.loss.replace('_', '-')} loss"]
+    if gan.penalty:
+        steps = f"every {gan.penalty_every} steps" if gan.penalty_every > 1 else "at every step"
+        terms.append(f"{PENALTIES[gan.penalty_kind]} of {gan.penalty:g} {steps}")
+    if gan.lecam:
+        terms.append(f"LeCam regularisation of {gan.lecam:g}")
+    if gan.feature_matching:
+        terms.append(f"feature matching of {gan.feature_matching:g}")
     augmented = formats.listed(list(gan.augmentation)) or "none"
+    if gan.augmentation_control == "adaptive":
+        augmented += f", adaptive from a share of {gan.augmentation_probability:g}"
+    elif gan.augmentation and gan.augmentation_probability < 1:
+        augmented += f", at a share of {gan.augmentation_probability:g}"
     limit = f" or {formats.duration(gan.max_seconds)}" if gan.max_seconds is not None else ""
     return (
-        f"Family {gan.kind}, {loss} loss{penalties}, {gan.kimg:g} thousand real samples shown{limit} in batches of"
+        f"Family {gan.kind}, {formats.listed(terms)}; {gan.kimg:g} thousand real samples shown{limit} in batches of"
         f" {gan.batch_size}; differentiable augmentation: {augmented}."
     )
 

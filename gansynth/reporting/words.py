@@ -1,9 +1,12 @@
 """The sentences of the report on what was found: shared by the page and the Markdown."""
 
+import json
+
 from gansynth.reporting import formats
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.protocol import arm_descriptions
 from gansynth.results import VerdictWord
+from gansynth.runs import SETBACKS_FILE
 from gansynth.study import Study
 
 WARNED_REJECTED_SHARE = 0.9
@@ -106,12 +109,21 @@ def _data_warnings(findings: Findings) -> list[str]:
 
 
 def _training_warnings(findings: Findings) -> list[str]:
-    return [
-        f"{place}: training went wrong {formats.plural(setbacks, 'time')}; it was rolled back to its last sound state"
-        " and went on at a lower learning rate."
-        for place, manifest in findings.manifests["train"].items()
-        if (setbacks := manifest.counts.get("setbacks", 0))
-    ]
+    found = []
+    for place, manifest in findings.manifests["train"].items():
+        if setbacks := manifest.counts.get("setbacks", 0):
+            file = findings.run.root / place / SETBACKS_FILE
+            reasons = f" ({'; '.join(json.loads(file.read_text()))})" if SETBACKS_FILE in manifest.files else ""
+            found.append(
+                f"{place}: training went wrong {formats.plural(setbacks, 'time')}{reasons}; it was rolled back to its"
+                " last sound state and went on at a lower learning rate."
+            )
+        if manifest.counts.get("ended_alike", 0):
+            found.append(
+                f"{place}: the generator ended collapsed: samples of a class vary less than a tenth of what its real"
+                " rows do; train longer, or at a lower learning rate."
+            )
+    return found
 
 
 def _generation_warnings(findings: Findings) -> list[str]:

@@ -34,19 +34,32 @@ def diversity(values: Values, labels: Indices, real: Samples) -> float:
     return min(shares, default=1.0)
 
 
+EXPLODED = 1e6
+"""Logits beyond this say nothing any more: sound ones are of the order of 1 to 100."""
+
+
 def trouble(lines: list[dict[str, float]]) -> str:
     """Return what is wrong with training, in a few words, from its logged metrics; nothing if it is sound.
 
-    Diversity that has never been there does not count: early samples are alike in every training.
+    Diversity that has never been there does not count: early samples are alike in every training. Whether it came at
+    all is for `ended_alike` to say.
     """
     if not lines:
         return ""
     if not all(map(math.isfinite, lines[-1].values())):
         return "losses are not finite"
+    if max(abs(lines[-1].get(name, 0.0)) for name in ("d_real", "d_fake")) > EXPLODED:
+        return "the discriminator's logits have exploded"
     course = [line["diversity"] for line in lines if "diversity" in line]
     if any(before >= COLLAPSED > after for before, after in pairwise(course)):
         return "samples of a class have become alike"
     return ""
+
+
+def ended_alike(lines: list[dict[str, float]]) -> bool:
+    """Tell whether the last look at samples, in a training's logged metrics, found those of some class alike."""
+    course = [line["diversity"] for line in lines if "diversity" in line]
+    return bool(course) and course[-1] < COLLAPSED
 
 
 def _variation(values: npt.NDArray[np.generic]) -> float:

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from gansynth.drawing import RowsByClass
 from gansynth.gans import FAMILIES, GanConfig
 from gansynth.gans.augmentation import augment
-from gansynth.gans.base import Discriminator, Generator, SampleShape
+from gansynth.gans.base import LARGEST_SHARE, Discriminator, Generator, SampleShape
 from gansynth.gans.losses import LOSSES, distance_from_slope_one, feature_matching, lecam, squared_gradients
 from gansynth.modalities.image import Codec
 from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, seeded_globally
 
-# of ADA: steps between changes, the share of the budget in which it can go from 0 to 1, its target and its limit
-ADAPT_EVERY, ADAPT_SHARE, ADAPT_TARGET, LARGEST_SHARE = 4, 0.25, 0.6, 0.8
+# of ADA: steps between changes, the share of the budget in which it can go from 0 to 1, and its target
+ADAPT_EVERY, ADAPT_SHARE, ADAPT_TARGET = 4, 0.25, 0.6
 ANCHOR_DECAY = 0.99
 
 

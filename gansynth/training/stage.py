@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,12 +24,12 @@ from gansynth.modalities import MODALITIES
 from gansynth.modalities.image import Codec
 from gansynth.progress import Progress
 from gansynth.requests import dataset_parent, model_request
-from gansynth.runs import METRICS_FILE, Run, repetition_label
+from gansynth.runs import METRICS_FILE, SETBACKS_FILE, Run, repetition_label
 from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, torch_generator
 from gansynth.splits import draw_split
 from gansynth.study import Study
-from gansynth.training.health import diversity, trouble
+from gansynth.training.health import diversity, ended_alike, trouble
 from gansynth.training.loop import AdversarialLoop, Players, build_players
 from gansynth.training.resume import Counters, load_state, save_state
 from gansynth.training.teacher import fit_teacher
@@ -86,7 +87,10 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         (draft.path / METRICS_FILE).write_text("".join(lines))
         for grid in sorted(work.glob("grid-*.png")):
             (draft.path / grid.name).write_bytes(grid.read_bytes())
+        if counters.setbacks:
+            (draft.path / SETBACKS_FILE).write_text(json.dumps(counters.setbacks, indent=1))
         draft.counts.update(rows=len(samples), steps=counters.step, setbacks=len(counters.setbacks))
+        draft.counts["ended_alike"] = int(ended_alike(counters.history))
     for leftover in work.iterdir():
         leftover.unlink()
     work.rmdir()
@@ -131,16 +135,24 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
     Where training goes wrong, it is rolled back to the last state that was sound and goes on at a lower learning rate.
     """
     job.work.mkdir(parents=True, exist_ok=True)
-    while found := _train_while_sound(fabric, job):
+    while (stopped := _train_while_sound(fabric, job)) is not None:
         if fabric.is_global_zero:
             players, counters = job.restore()
-            counters.setbacks.append(found)
+            counters.setbacks.append(stopped.reason)
+            counters.seconds = stopped.seconds  # the time limit counts what is trained again
             save_state(job.work / STATE_FILE, players, counters, job.key)
         fabric.barrier()
 
 
-def _train_while_sound(fabric: Fabric, job: _Job) -> str:
-    """Run the adversarial loop from the last saved state; return where and why it stopped, nothing at its end."""
+class _Stopped(NamedTuple):
+    """Why and where training went wrong, and how many seconds had been spent by then."""
+
+    reason: str
+    seconds: float
+
+
+def _train_while_sound(fabric: Fabric, job: _Job) -> _Stopped | None:
+    """Run the adversarial loop from the last saved state; return what stopped it, nothing at its end."""
     study = job.study
     players, counters = job.restore()
     if len(counters.setbacks) > MOST_SETBACKS:
@@ -168,10 +180,10 @@ def _train_while_sound(fabric: Fabric, job: _Job) -> str:
                 counters.history.append(_log_line(metrics, counters, study))
                 saved = last or counters.step % _every(loop, SAVED_POINTS) == 0
                 if found := _take_stock(loop, job, counters, saved=saved):
-                    return found
+                    return _Stopped(found, counters.seconds)
             if last:
                 break
-    return ""
+    return None
 
 
 def _take_stock(loop: AdversarialLoop, job: _Job, counters: Counters, *, saved: bool) -> str:

@@ -235,6 +235,13 @@ def test_an_underpowered_comparison_says_what_it_could_not_have_seen() -> None:
     assert recommended(values) == "real"
 
 
+def test_two_repetitions_that_disagree_could_not_have_detected_anything() -> None:
+    # a bound at the end of the scale is cut off there, which must not pass for a narrower interval
+    verdict = judge({"real": np.array([0.6, 0.6]), "gan": np.array([0.7, 0.1])})
+    assert verdict.against_real == "underpowered"
+    assert "could not have detected any gain" in verdict.sentence
+
+
 def test_a_gan_that_beats_every_rival_is_recommended() -> None:
     values = arms(real=0.6, oversampled=0.62, classical=0.7, gan=0.66, gan_classical=0.78)
     verdict = judge(values)

@@ -1,6 +1,7 @@
 """One suite over every family: a new one in FAMILIES is tested at once."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from gansynth.gans.losses import LOSSES
 from gansynth.modalities.image import Codec
 from gansynth.samples import Samples
 from gansynth.study import ComputeConfig
-from gansynth.training.loop import AdversarialLoop, build_players
+from gansynth.training.loop import AdversarialLoop, Players, build_players
+from gansynth.training.resume import Counters, load_state, save_state
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 20, 20), (1, 8, 8), (3, 64, 64)]
 
@@ -97,6 +99,44 @@ def test_a_tiny_set_is_learned_by_heart(kind: str, loss: str) -> None:
     assert (own < other / 4).float().mean() >= 0.95
 
 
+@pytest.mark.parametrize("loss", LOSS_SETTINGS)
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_steps_are_finite_and_a_stored_training_goes_on_as_if_it_had_never_stopped(
+    kind: str, loss: str, tmp_path: Path
+) -> None:
+    adaptive = {"augmentation": ["affine"], "augmentation_control": "adaptive", "penalty": 0.2}
+    config = FAMILIES[kind].config.model_validate({"kimg": 0.1, "batch_size": 8} | adaptive | LOSS_SETTINGS[loss])
+    values = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3)).astype(np.uint8)
+    samples = Samples(values, np.arange(12) % 3, ("one", "two", "three"))
+    codec, fabric = Codec.fit(samples.values), make_fabric(ComputeConfig(accelerator="cpu"))
+
+    def run(players: Players, steps: range) -> None:
+        loop = AdversarialLoop(config, players, samples, codec, fabric, seed=2)
+        for step in steps:
+            assert all(value.isfinite() for value in loop.step(step).values())
+
+    def build() -> Players:
+        return build_players(config, kind, codec.shape, 3, seed=1)
+
+    whole, resumed = build(), build()
+    run(whole, range(6))
+    save_state(tmp_path / "state.safetensors", whole, Counters(step=6), "request")
+    run(whole, range(6, 12))
+    assert load_state(tmp_path / "state.safetensors", resumed, "request").step == 6
+    run(resumed, range(6, 12))
+    for network in ("generator", "discriminator", "average"):
+        ours, theirs = (getattr(players, network).state_dict() for players in (whole, resumed))
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours), network
+        assert all(value.isfinite().all() for value in ours.values())
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in whole.generator.parameters())
+
+
+def test_adaptive_control_starts_without_augmentation_unless_told() -> None:
+    assert ResidualConfig(augmentation_control="adaptive").augmentation_probability == 0
+    assert ResidualConfig(augmentation_control="adaptive", augmentation_probability=0.3).augmentation_probability == 0.3
+    assert ResidualConfig().augmentation_probability == 1
+
+
 def test_adaptive_augmentation_follows_the_discriminator() -> None:
     # a discriminator of unlike samples wins at once, and its lead calls for more augmentation
     values = np.tile(np.array([0, 255], np.uint8), 512).reshape(4, 16, 16, 1)
@@ -118,7 +158,11 @@ def test_adaptive_augmentation_follows_the_discriminator() -> None:
     [
         ({"loss": "wasserstein"}, "penalty_kind to 'interpolated'"),
         ({"loss": "wasserstein", "penalty_kind": "interpolated", "penalty": 0}, "penalty to 10"),
+        ({"loss": "wasserstein", "penalty_kind": "interpolated", "penalty": 0.2}, "penalty to 10"),
         ({"loss": "relativistic", "lecam": 0.1}, "differences of logits"),
+        ({"augmentation": ["affine", "affine"]}, "twice"),
+        ({"augmentation": [], "augmentation_control": "adaptive"}, "needs something in augmentation"),
+        ({"augmentation_control": "adaptive", "augmentation_probability": 1.0}, "set it to 0"),
     ],
 )
 def test_pairs_that_cannot_work_are_refused_with_the_reason(settings: dict[str, object], reason: str) -> None:

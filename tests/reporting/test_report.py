@@ -14,6 +14,7 @@ from gansynth.artifacts import verify
 from gansynth.errors import ArtifactError
 from gansynth.reporting import copy_report, report
 from gansynth.reporting.findings import read_findings, read_manifests
+from gansynth.reporting.protocol import describe_gan
 from gansynth.results import FIDELITY_FILE, SUMMARY_FILE, read_summary
 from gansynth.runs import Run
 from gansynth.study import Study
@@ -243,6 +244,65 @@ def test_warnings_tell_of_the_data_and_the_filters(run_folder: tuple[Study, Run]
     ):
         assert part in warnings
         assert part in text_of(page_of(run))
+
+
+def test_warnings_tell_of_trainings_that_went_wrong_or_ended_collapsed(run_folder: tuple[Study, Run]) -> None:
+    study, run = run_folder
+    for unit, name in ((1, "repetitions/01/model"), (None, "model")):
+        manifest = run.model(unit) / "manifest.json"
+        changed = json.loads(manifest.read_text())
+        if unit is None:
+            changed["counts"] |= {"ended_alike": 1}
+        else:
+            changed["counts"] |= {"setbacks": 2}
+            changed["files"]["setbacks.json"] = {"size": 2, "sha256": "0" * 64}
+            reasons = ["losses are not finite at step 3", "samples of a class have become alike at step 9"]
+            (run.model(unit) / "setbacks.json").write_text(json.dumps(reasons))
+        manifest.write_text(json.dumps(changed))
+        assert name == manifest.parent.relative_to(run.root).as_posix()
+    report(study, run)
+    for part in (
+        (
+            "repetitions/01/model: training went wrong 2 times (losses are not finite at step 3; samples of a class"
+            " have become alike at step 9); it was rolled back"
+        ),
+        "model: the generator ended collapsed",
+    ):
+        assert part in " ".join(data_of(run)["warnings"])
+        assert part in text_of(page_of(run))
+
+
+@pytest.mark.parametrize(
+    ("gan", "told"),
+    [
+        ({"kind": "residual"}, "relativistic loss and R1 and R2 penalties of 0.2 every 8 steps"),
+        ({"kind": "stylegan2"}, "non-saturating loss and an R1 penalty of 0.2 every 8 steps"),
+        ({"kind": "mlp"}, "non-saturating loss; 200 thousand"),
+        (
+            {
+                "kind": "dcgan",
+                "loss": "wasserstein",
+                "penalty_kind": "interpolated",
+                "penalty": 10,
+                "penalty_every": 1,
+                "lecam": 0.1,
+                "feature_matching": 0.5,
+                "augmentation_control": "adaptive",
+            },
+            (
+                "wasserstein loss, a gradient penalty between real and generated samples of 10 at every step, LeCam"
+                " regularisation of 0.1 and feature matching of 0.5; 40 thousand real samples shown in batches of 32;"
+                " differentiable augmentation: affine and cutout, adaptive from a share of 0."
+            ),
+        ),
+    ],
+)
+def test_the_protocol_describes_the_adversarial_training(
+    run_folder: tuple[Study, Run], gan: dict[str, object], told: str
+) -> None:
+    study, _ = run_folder
+    described = describe_gan(Study.model_validate({**study.model_dump(), "gan": gan}))
+    assert f"Family {gan['kind']}, {told}" in described
 
 
 def test_numbers_that_do_not_exist_become_null_and_a_dash(run_folder: tuple[Study, Run]) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from shapes import draw_shapes
 
-from gansynth.training.health import diversity, trouble
+from gansynth.training.health import diversity, ended_alike, trouble
 
 
 def test_diversity_is_that_of_the_class_that_varies_least() -> None:
@@ -28,3 +28,12 @@ def test_trouble_is_a_loss_that_is_not_finite_or_diversity_that_goes() -> None:
         == "samples of a class have become alike"
     )
     assert trouble([*course, {"d_loss": float("nan")}]) == "losses are not finite"
+    assert trouble([*course, {"d_loss": 0.5, "d_real": -5e9}]) == "the discriminator's logits have exploded"
+    assert not trouble([*course, {"d_loss": 0.5, "d_real": 300.0, "d_fake": -300.0}])
+
+
+def test_a_training_ends_alike_by_its_last_look() -> None:
+    looks = [{"d_loss": 0.5, "diversity": value} for value in (0.02, 0.4, 0.05)]
+    assert ended_alike([*looks, {"d_loss": 0.5}])
+    assert not ended_alike(looks[:2])
+    assert not ended_alike([{"d_loss": 0.5}])

@@ -107,13 +107,23 @@ def test_exploding_losses_are_refused_and_leave_no_model(tiny_study: Study, make
 
 def test_a_setback_is_rolled_back_at_a_lower_rate_and_told(tiny_study: Study, make_run: MakeRun) -> None:
     run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
-    # its losses overflow in the first steps at 1.6e9, and in later ones at 4e8
-    gan = MlpConfig(kimg=0.064, batch_size=16, learning_rate=1.6e9, warmup_steps=0, decay_share=0)
+    # logits explode within four steps at .4, and not at .2
+    gan = MlpConfig(kimg=0.64, batch_size=16, learning_rate=0.4, warmup_steps=0, decay_share=0.9)
     study = tiny_study.model_copy(update={"gan": gan})
     train_repetition(study, run, 0)
     counts = read_manifest(run.model(0)).counts
     assert 1 <= counts["setbacks"] <= 3
-    assert counts["steps"] == 4
+    assert counts["steps"] == 40
+    told = json.loads((run.model(0) / "setbacks.json").read_text())
+    assert len(told) == counts["setbacks"]
+    assert told[0] == "the discriminator's logits have exploded at step 4"
+
+
+def test_a_generator_that_ends_collapsed_is_told(tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    collapsing = with_gan(tiny_study, kimg=0.16, loss="hinge", penalty=0, learning_rate=0.3, warmup_steps=0)
+    train_repetition(collapsing, run, 0)
+    assert read_manifest(run.model(0)).counts["ended_alike"] == 1
 
 
 def test_a_damaged_model_is_refused(tiny_study: Study, make_run: MakeRun) -> None:
