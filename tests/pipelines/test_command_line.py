@@ -30,7 +30,10 @@ def test_wrong_usage_exits_with_2(start: Start) -> None:
     wrong = [
         (("augment",), "Missing argument"),
         (("train", "tiny.toml", "--sett", "seed=1"), "No such option"),
-        (("generate", "tiny.toml", "--count", "5"), "belong together"),
+        (("generate", "tiny.toml", "--count", "5"), "need --out"),
+        (("generate", "tiny.toml", "--balance"), "need --out"),
+        (("generate", "tiny.toml", "--seed", "5"), "go with --count, --class or --balance"),
+        (("generate", "tiny.toml", "--class", "cat", "--out", "x"), "write NAME=NUMBER"),
         (("generate", "tiny.toml", "--count", "5", "--out", "x", "--set", "seed=1"), "--set does not go with"),
         (("train", "shapes", "--run-dir", "elsewhere"), "--run-dir goes with a study file"),
     ]
