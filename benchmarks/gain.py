@@ -134,7 +134,8 @@ def rare_third(report: dict[str, Any]) -> list[str]:
 def gains_by_repetition(report: dict[str, Any], scores: pd.DataFrame) -> pd.DataFrame:
     """Return what each arm with a GAN gains over `real` and over the best arm without one, a row per repetition."""
     of_metric = scores[scores.metric == report["metric"]].pivot_table(index="repetition", columns="arm", values="value")
-    rare = scores[(scores.metric == "recall") & scores.class_name.isin(rare_third(report))]
+    rare_names = rare_third(report)
+    rare = scores[(scores.metric == "recall") & scores.class_name.isin(rare_names)]
     recall = rare.pivot_table(index="repetition", columns="arm", values="value").reindex_like(of_metric)
     references = {"real": "real", "the best arm without a GAN": report["verdict"]["best_without_gan"]}
     return pd.concat(
@@ -146,7 +147,7 @@ def gains_by_repetition(report: dict[str, Any], scores: pd.DataFrame) -> pd.Data
                 "rare_gain": 100 * (recall[arm] - recall[reference]),
                 "correlation": report["correlation"],
                 "n_test": sum(report["test_rows"].values()),
-                "rare_n_test": sum(report["test_rows"][name] for name in rare_third(report)),
+                "rare_n_test": sum(report["test_rows"][name] for name in rare_names),
             }
         )
         for arm in report["arms"]

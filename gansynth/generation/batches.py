@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from gansynth.artifacts import MANIFEST, is_current, publish, verify
 from gansynth.checkpoints import load_model, read_classes
 from gansynth.errors import ArtifactError, StudyError
-from gansynth.generation.plan import split_by_weight, split_evenly
+from gansynth.generation.plan import split_by_weight
 from gansynth.generation.sampler import Sampler
 from gansynth.generation.shards import Shard, divide
 from gansynth.generation.stage import finish, write_shards
@@ -90,14 +90,14 @@ class Batch(Settings):
             if not counts.any():
                 raise StudyError("balance: all classes have equally many training rows; say how many samples by count")
             return counts
-        numbers = np.zeros(len(class_names))
+        numbers = np.zeros(len(class_names)) if self.classes else np.ones(len(class_names))
         for wanted in self.classes:
             if wanted.name not in class_names:
                 raise StudyError(f"class {wanted.name!r}: unknown; the run has {', '.join(map(repr, class_names))}")
             numbers[class_names.index(wanted.name)] = wanted.number
         if self.count is None:
             return numbers.astype(np.int64)
-        return split_by_weight(self.count, numbers) if self.classes else split_evenly(self.count, len(class_names))
+        return split_by_weight(self.count, numbers)
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def export(run: Run, destination: Path, batch: Batch) -> Path:
     wanted = order(run, batch, destination)
     with held(wanted):
         if not wanted.is_done:
-            for number in wanted.missing():
+            for number in range(len(wanted.shards)):
                 write_shard(wanted.study, run, batch, destination, number)
             gather(wanted)
     return wanted.destination

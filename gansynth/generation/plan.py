@@ -35,13 +35,11 @@ def class_counts(settings: GenerationConfig, training_counts: Indices) -> Indice
     return counts
 
 
-def split_evenly(count: int, n_classes: int) -> Indices:
-    """Divide `count` samples over the classes; where it does not come out even, the first ones get one more."""
-    return count // n_classes + (np.arange(n_classes, dtype=np.int64) < count % n_classes)
-
-
 def split_by_weight(count: int, weights: npt.NDArray[np.float64]) -> Indices:
-    """Divide `count` samples over the classes by their weights, of shape (K,), rounding by the largest remainder."""
+    """Divide `count` samples over the classes by their weights, of shape (K,), rounding by the largest remainder.
+
+    Of equal remainders the first come first.
+    """
     exact = count * weights / weights.sum()
     counts: Indices = np.floor(exact).astype(np.int64)
     short = count - int(counts.sum())

@@ -50,16 +50,19 @@ def trouble(lines: list[dict[str, float]]) -> str:
         return "losses are not finite"
     if max(abs(lines[-1].get(name, 0.0)) for name in ("d_real", "d_fake")) > EXPLODED:
         return "the discriminator's logits have exploded"
-    course = [line["diversity"] for line in lines if "diversity" in line]
-    if any(before >= COLLAPSED > after for before, after in pairwise(course)):
+    if any(before >= COLLAPSED > after for before, after in pairwise(_looks(lines))):
         return "samples of a class have become alike"
     return ""
 
 
 def ended_alike(lines: list[dict[str, float]]) -> bool:
     """Tell whether the last look at samples, in a training's logged metrics, found those of some class alike."""
-    course = [line["diversity"] for line in lines if "diversity" in line]
-    return bool(course) and course[-1] < COLLAPSED
+    return any(last < COLLAPSED for last in _looks(lines)[-1:])
+
+
+def _looks(lines: list[dict[str, float]]) -> list[float]:
+    """Return the diversity at each look at samples."""
+    return [line["diversity"] for line in lines if "diversity" in line]
 
 
 def _variation(values: npt.NDArray[np.generic]) -> float:

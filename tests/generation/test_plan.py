@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gansynth.errors import StudyError
-from gansynth.generation.plan import class_counts, split_evenly
+from gansynth.generation.plan import class_counts, split_by_weight
 from gansynth.samples import Indices
 from gansynth.study import GenerationConfig
 
@@ -35,6 +35,6 @@ def test_a_plan_for_no_samples_is_refused_in_one_line(plan: str, training: Indic
 
 @pytest.mark.parametrize("count", [1, 7, 5000])
 def test_a_total_is_divided_evenly(count: int) -> None:
-    counts = split_evenly(count, 3)
+    counts = split_by_weight(count, np.ones(3))
     assert counts.sum() == count
     assert counts.max() - counts.min() <= 1
