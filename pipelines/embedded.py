@@ -18,7 +18,6 @@ SETTINGS = {
     "DO_NOT_TRACK": "1",
     # errors reach the user as one line of ours; the log in Prefect's UI stays complete
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_EXTRA_LOGGERS": "gansynth",
 }
 
 

@@ -9,8 +9,9 @@ import time
 
 import typer
 
+from gansynth.stopping import TERMINATED
+
 GRACE_SECONDS = 10.0
-TERMINATED = 128 + signal.SIGTERM
 
 
 def end_on_sigterm() -> None:
