@@ -14,7 +14,7 @@ from prefect import Task
 from prefect.futures import PrefectConcurrentFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from gansynth.reporting.formats import duration
+from gansynth.formats import duration
 from gansynth.runs import Run
 from gansynth.study import Study
 from gansynth.study_files import save_study, write_whole

@@ -65,7 +65,7 @@ def run_batch(target: Path, run_dir: Path | None, asked: dict[str, Any], out: Pa
 def _conclude(stage: str, run: "Run") -> None:
     """Print what the run found, once it has been evaluated, and where to find what was made."""
     if stage in {"evaluate", "report"}:
-        from pipelines.artifacts import print_findings
+        from pipelines.findings import print_findings
 
         print_findings(run)
     made = {
