@@ -51,8 +51,9 @@ def hold(study: Study, run: Run) -> Iterator[None]:
 class Work:
     """Units of work on a run, done side by side, as many as there are workers.
 
-    Logs a line when the work starts, after each unit, and when it ends. The records carry `stage`, `state` ("started",
-    "running" or "done"), `finished` and `total` units for whoever shows progress.
+    Logs a line when the work starts, after each unit, and when it ends. The records carry `study` (its name), `run`
+    (the folder), `stage`, `state` ("started", "running" or "done"), `finished` and `total` units, and `seconds` since
+    the start for whoever shows progress.
     """
 
     def __init__(self, name: str, study: Study, run: Run, progress: Path, total: int = 1) -> None:
@@ -96,10 +97,21 @@ class Work:
                 raise
 
     def _elapsed(self) -> str:
-        return duration(time.monotonic() - self.started).replace("\N{NO-BREAK SPACE}", " ")
+        return duration(self._seconds()).replace("\N{NO-BREAK SPACE}", " ")
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self.started
 
     def _tell(self, state: str, text: str) -> None:
-        fields = {"stage": self.name, "state": state, "finished": self.finished, "total": self.total}
+        fields = {
+            "study": self.study.name,
+            "run": str(self.run.root),
+            "stage": self.name,
+            "state": state,
+            "finished": self.finished,
+            "total": self.total,
+            "seconds": round(self._seconds(), 3),
+        }
         logger.info("%s: %s", self.name, text, extra=fields)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipelines.cli.running import run_batch, run_flow
+from pipelines.telling import LOG_FORMAT_VARIABLE, LogFormat, choose_log_format
 
 StudyOrRun = Annotated[
     Path,
@@ -31,10 +32,25 @@ RunDir = Annotated[
 ReportsDir = Annotated[
     Path, typer.Option(help="Where a copy of the report is published, in a folder named after the study.")
 ]
+# its callback has chosen before a command starts, so that commands leave it alone
+Log = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format",
+        help="How standard error tells of progress and errors: text for people, or a JSON object a line.",
+        envvar=LOG_FORMAT_VARIABLE,
+        callback=choose_log_format,
+        is_eager=True,
+    ),
+]
 
 
 def augment(
-    study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None, reports_dir: ReportsDir = Path("reports")
+    study: StudyOrRun,
+    set_: Overrides = None,
+    run_dir: RunDir = None,
+    reports_dir: ReportsDir = Path("reports"),
+    _log_format: Log = "text",
 ) -> None:
     """Run all stages, and say whether augmentation helps.
 
@@ -51,7 +67,7 @@ def augment(
     run_flow("augment", study, set_, run_dir, reports_dir=reports_dir)
 
 
-def ingest(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None) -> None:
+def ingest(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None, _log_format: Log = "text") -> None:
     """Stage 1: read, check and store the labelled samples.
 
     Writes dataset/. Samples are converted as the study's modality says; duplicates are found, so that none straddles
@@ -65,7 +81,7 @@ def ingest(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None) ->
     run_flow("ingest", study, set_, run_dir)
 
 
-def train(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None) -> None:
+def train(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None, _log_format: Log = "text") -> None:
     """Stage 2: train the generators.
 
     Needs the dataset. Writes repetitions/NN/model/ for the generator of each repetition, which the evaluation
@@ -121,6 +137,7 @@ def generate(
             help="Seed for a batch: another one gives other samples.  [default: 0]", min=0, show_default=False
         ),
     ] = None,
+    _log_format: Log = "text",
 ) -> None:
     """Stage 3: generate samples; --count, --class or --balance: a batch of any size.
 
@@ -150,7 +167,7 @@ def generate(
     run_batch(study, run_dir, asked | {"classes": classes, "balance": balance}, out)
 
 
-def evaluate(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None) -> None:
+def evaluate(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None, _log_format: Log = "text") -> None:
     """Stage 4: compare the arms, and test the differences.
 
     Needs the dataset, the generators and their samples. Trains the classifier of each arm in each repetition, writes
@@ -164,7 +181,11 @@ def evaluate(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None) 
 
 
 def report(
-    study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None, reports_dir: ReportsDir = Path("reports")
+    study: StudyOrRun,
+    set_: Overrides = None,
+    run_dir: RunDir = None,
+    reports_dir: ReportsDir = Path("reports"),
+    _log_format: Log = "text",
 ) -> None:
     """Stage 5: write the report.
 
