@@ -1,4 +1,4 @@
-"""How far a run is: a live picture on a terminal, a line per finished unit elsewhere."""
+"""How far a run is: a live picture on a terminal, a line per finished unit elsewhere, or JSON if asked for."""
 
 import logging
 import time
@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.meter import Meter, Piece, clock, describe
+from pipelines.telling import JsonLines, chosen_log_format
 
 REFRESHES_PER_SECOND = 5
 BAR_WIDTH = 28
@@ -105,7 +106,11 @@ def progress_shown(stages: Sequence[str], progress: Path) -> Iterator[None]:
     console = Console(stderr=True)
     logger = logging.getLogger("gansynth")
     logger.setLevel(logging.INFO)
-    handler = Board(stages, progress) if console.is_terminal else Lines(console)
+    handler: logging.Handler
+    if chosen_log_format() == "json":
+        handler = JsonLines()
+    else:
+        handler = Board(stages, progress) if console.is_terminal else Lines(console)
     logger.addHandler(handler)
     try:
         if isinstance(handler, Board):

@@ -21,6 +21,23 @@ SETTINGS = {
 }
 
 
+def require_server() -> None:
+    """Return if a Prefect API is configured and answers.
+
+    Raises:
+        GansynthError: None is, or it does not.
+    """
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - other commands set variables before
+
+    if not PREFECT_API_URL.value():
+        raise GansynthError(
+            "PREFECT_API_URL: not set, and this command needs a server that stays; start one by `prefect server start`"
+            " and say `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`"
+        )
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")  # here people watch the log
+    PrefectServer().wait()
+
+
 class PrefectServer:
     """Connects to the configured Prefect API in the background, starting a temporary server if there is none.
 

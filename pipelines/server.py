@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from prefect.automations import Automation
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
-from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessWorker
@@ -32,7 +31,7 @@ def set_up_server() -> dict[str, bool]:
         return {
             f"work pool {POOL}": _made(lambda: client.read_work_pool(POOL), lambda: _create_pool(client)),
             f"concurrency limit {training_limit()}": limit_trainings(client),
-            f"automation {WATCH!r}": _made(_read_watch, lambda: _watch().create()),
+            f"automation {WATCH!r}": _watch_runs(client),
         }
 
 
@@ -60,14 +59,14 @@ def _create_pool(client: SyncPrefectClient) -> None:
     client.create_work_pool(pool)
 
 
-def _read_watch() -> None:
-    try:
-        Automation.read(name=WATCH)
-    except ValueError as error:  # how Prefect says that there is none of this name
-        raise ObjectNotFound(error) from error
+def _watch_runs(client: SyncPrefectClient) -> bool:
+    if client.read_automations_by_name(WATCH):
+        return False
+    client.create_automation(_watch())
+    return True
 
 
-def _watch() -> Automation:
+def _watch() -> AutomationCore:
     """Return the automation that calls a run crashed if it has given signs of life and then neither these nor an end.
 
     See Prefect's guide on zombie flows: https://docs.prefect.io/v3/advanced/detect-zombie-flows
@@ -84,5 +83,5 @@ def _watch() -> Automation:
         within=SILENCE,
     )
     message = "No sign of life: its process has died. The same run again resumes where it stopped."
-    action = ChangeFlowRunState(state=StateType.CRASHED, message=message)
-    return Automation(name=WATCH, description="Calls them crashed", trigger=trigger, actions=[action])
+    action = ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=message, force=False)
+    return AutomationCore(name=WATCH, description="Calls them crashed", trigger=trigger, actions=[action])

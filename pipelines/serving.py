@@ -5,11 +5,13 @@ import logging
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from prefect import Flow
 from prefect.client.orchestration import get_client
-from prefect.deployments.runner import EntrypointType
+from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
+from prefect.types.entrypoint import EntrypointType
 
 from gansynth.study import Study
 from pipelines.augment import augment
@@ -21,7 +23,7 @@ from pipelines.report import report
 from pipelines.server import HEARTBEAT_SECONDS, limit_trainings
 from pipelines.train import train
 
-FLOWS: tuple[Flow[..., object], ...] = (augment, ingest, train, generate, evaluate, report, batch)
+FLOWS: tuple[Flow[Any, Any], ...] = (augment, ingest, train, generate, evaluate, report, batch)
 SERVED = "served"
 GRACE_SECONDS = 15.0
 
@@ -48,9 +50,9 @@ def serve(studies: Sequence[Study], cron: str | None) -> None:
     asyncio.run(_run_until_told(runner))
 
 
-def _offer(runner: Runner, flow: Flow[..., object], name: str, parameters: dict[str, object], cron: str | None) -> None:
-    deployment = flow.to_deployment(
-        name, parameters=parameters, cron=cron, tags=["gansynth"], entrypoint_type=EntrypointType.MODULE_PATH
+def _offer(runner: Runner, flow: Flow[Any, Any], name: str, parameters: dict[str, object], cron: str | None) -> None:
+    deployment = RunnerDeployment.from_flow(
+        flow, name, parameters=parameters, cron=cron, tags=["gansynth"], entrypoint_type=EntrypointType.MODULE_PATH
     )
     runner.add_deployment(deployment)
 

@@ -14,7 +14,7 @@ from prefect import Task
 from prefect.futures import PrefectConcurrentFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from gansynth.reporting.formats import duration
+from gansynth.formats import duration
 from gansynth.runs import Run
 from gansynth.study import Study
 from gansynth.study_files import read_study, save_study, with_absolute_paths, write_whole
@@ -74,8 +74,9 @@ def hold(study: Study, run: Run) -> Iterator[None]:
 class Work:
     """Units of work on a run, done side by side, as many as there are workers.
 
-    Logs a line when the work starts, after each unit, and when it ends. The records carry `stage`, `state` ("started",
-    "running" or "done"), `finished` and `total` units, and the `samples` that these make, for whoever shows progress.
+    Logs a line when the work starts, after each unit, and when it ends. The records carry `study` (its name), `run`
+    (the folder), `stage`, `state` ("started", "running" or "done"), `finished` and `total` units, the `samples` that
+    these make, and `seconds` since the start for whoever shows progress.
     """
 
     def __init__(
@@ -127,15 +128,21 @@ class Work:
                 raise
 
     def _elapsed(self) -> str:
-        return duration(time.monotonic() - self.started).replace("\N{NO-BREAK SPACE}", " ")
+        return duration(self._seconds()).replace("\N{NO-BREAK SPACE}", " ")
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self.started
 
     def _tell(self, state: str, text: str) -> None:
         fields = {
+            "study": self.study.name,
+            "run": str(self.run.root),
             "stage": self.name,
             "state": state,
             "finished": self.shown.finished,
             "total": self.total,
             "samples": self.samples,
+            "seconds": round(self._seconds(), 3),
         }
         logger.info("%s: %s", self.name, text, extra=fields)
 

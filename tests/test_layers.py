@@ -19,6 +19,7 @@ GROUND = (
     "drawing",
     "warping",
     "stopping",
+    "formats",
 )
 AXES = ("modalities", "gans")
 STUDY = (

@@ -22,7 +22,8 @@ from gansynth.results import (
     Verdict,
 )
 from gansynth.runs import Run
-from pipelines.artifacts import findings_markdown, gain_table, print_findings
+from pipelines.artifacts import findings_markdown
+from pipelines.findings import gain_table, print_findings
 
 
 def arm(mean: float) -> ArmSummary:
