@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUND = ("samples", "artifacts", "runs", "progress", "seeding", "settings", "errors", "threads", "drawing", "warping")
+GROUND = (
+    "samples",
+    "artifacts",
+    "runs",
+    "progress",
+    "seeding",
+    "settings",
+    "errors",
+    "threads",
+    "drawing",
+    "warping",
+    "provenance",
+)
 AXES = ("modalities", "gans")
 STUDY = (
     "study",
@@ -21,6 +33,7 @@ STUDY = (
     "requests",
     "devices",
     "results",
+    "cards",
 )
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
 LAYERS = (GROUND, AXES, STUDY, STAGES)

@@ -16,7 +16,7 @@ from gansynth.datasets import load_synthetic
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation import Batch, ClassNumber, export, gather, generate_repetition, held, order, write_shard
 from gansynth.generation.shards import divide, most_candidates
-from gansynth.generation.writers import DIGITAL_SOURCE_TYPE
+from gansynth.provenance import DIGITAL_SOURCE_TYPE
 from gansynth.runs import Run
 from gansynth.study import GenerationConfig, Study
 from gansynth.study_files import check_settings
