@@ -59,7 +59,8 @@ A class-conditional generative adversarial network was trained by gansynth on th
 {classes}
 
 Every image is marked as `{source_type}`{marks}. A sample's label and `seed_index` give it again from the same
-model and seed. `croissant.json` describes the files to programs, and `manifest.json` has the SHA-256 of each.
+model and seed. `manifest.json` has the SHA-256 of every file, and `croissant.json` describes them to programs; whoever
+publishes them adds `creator`, `url` and `datePublished` there.
 
 ## Gain, fidelity and memorisation
 
@@ -103,7 +104,7 @@ MARKS = {
     "webdataset": " in its XMP metadata and in the JSON beside it; `classes.json` gives the true class names",
 }
 
-SHARD_FILES = {"parquet": "*.parquet", "webdataset": "*.tar"}
+DATA_FILES = {"parquet": '"*.parquet"', "folder": '["*/*.png", "metadata.csv"]', "webdataset": '"*.tar"'}
 
 
 def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], summary: Summary | None) -> str:
@@ -237,10 +238,10 @@ def _front_matter(origin: Origin, file_format: str, kept: int) -> str:
         "annotations_creators: [machine-generated]",
         "task_categories: [image-classification]",
         f"size_categories: [{_size_category(kept)}]",
+        "configs:",
+        "- config_name: default",
+        f"  data_files: [{{split: train, path: {DATA_FILES[file_format]}}}]",
     ]
-    if file_format in SHARD_FILES:
-        lines += ["configs:", "- config_name: default"]
-        lines += [f'  data_files: [{{split: train, path: "{SHARD_FILES[file_format]}"}}]']
     return "\n".join(lines)
 
 
