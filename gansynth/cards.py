@@ -88,7 +88,9 @@ measured on them. `report/index.html` in the run folder tells the whole story.
 
 > {sentence}
 
-Recommended for this data: the arm `{recommended}`.
+Recommended for this data: the arm `{recommended}`. An arm is a way to train one and the same classifier: `real` on real
+rows alone, `oversampled` on every class equally often, `classical` also with image transforms, `gan` and
+`gan+classical` like the last two, with synthetic images in every batch.
 
 {gain}
 
@@ -142,10 +144,10 @@ def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], sum
     )
 
 
-def renew_card(directory: Path, origin: Origin, file_format: str, summary: Summary | None) -> None:
-    """Let the card of an artifact of samples say what it would say if it were written now; the samples stay.
+def renew_card(directory: Path, origin: Origin, file_format: str, summary: Summary) -> None:
+    """Let the card of an artifact of samples tell what the evaluation of their run found; the samples stay.
 
-    A card that someone has changed since is left alone.
+    A card that someone has changed is left alone.
 
     Raises:
         ArtifactError: There is no artifact, or it cannot be written.

@@ -193,8 +193,7 @@ def held(wanted: Order) -> Iterator[bool]:
     earlier = _earlier_batch(wanted.destination)
     done = earlier is not None and answers(earlier, wanted.request, wanted.parents)
     with hold_folder(wanted.place, "name another folder"):
-        if done:
-            summary = current_summary(wanted.study, wanted.run)
+        if done and (summary := current_summary(wanted.study, wanted.run)):
             renew_card(wanted.destination, wanted.origin, wanted.settings.format, summary)
         yield done
     if not any(path.is_dir() for path in wanted.place.glob("[0-9]*")):

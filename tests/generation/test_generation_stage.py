@@ -58,7 +58,7 @@ def test_a_card_is_renewed_unless_someone_has_changed_it(
     generate_repetition(study, run, None)
     assert read_manifest(place) == written
     (place / "README.md").write_text("my own words")
-    renew_card(place, origin, "folder", None)
+    renew_card(place, origin, "folder", summary)
     assert (place / "README.md").read_text() == "my own words"
 
 
