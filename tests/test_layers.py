@@ -20,6 +20,7 @@ GROUND = (
     "warping",
     "stopping",
     "formats",
+    "provenance",
 )
 AXES = ("modalities", "gans")
 STUDY = (
@@ -34,6 +35,7 @@ STUDY = (
     "requests",
     "devices",
     "results",
+    "cards",
 )
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
 LAYERS = (GROUND, AXES, STUDY, STAGES)
