@@ -20,6 +20,7 @@ GROUND = (
     "warping",
     "stopping",
     "formats",
+    "remote",
 )
 AXES = ("modalities", "gans")
 STUDY = (
