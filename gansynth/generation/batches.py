@@ -216,9 +216,10 @@ def held(wanted: Order) -> Iterator[None]:
         ArtifactError: Another process holds it, or something lies there, or at its URL, that is not to be replaced.
         RemoteError: The URL cannot be reached.
     """
-    check_folder(wanted.destination)
-    if wanted.remote is not None and not wanted.is_done:
-        check_url_free(wanted.remote, wanted.destination)
+    if wanted.remote is None:
+        check_folder(wanted.destination)
+    elif not wanted.is_done:
+        check_url_free(wanted.remote, wanted.destination, wanted.request, wanted.parents)
     with hold_folder(wanted.place, "name another folder"):
         yield
     if wanted.remote is not None:

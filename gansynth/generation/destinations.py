@@ -1,10 +1,11 @@
 """Where a batch may go: to a folder or a URL where nothing lies, or nothing but an earlier batch."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from gansynth.artifacts import MANIFEST, Manifest, read_manifest, verify
+from gansynth.artifacts import MANIFEST, Manifest, answers, read_manifest, verify
 from gansynth.errors import ArtifactError
 from gansynth.progress import Progress
 from gansynth.remote import Remote
@@ -44,13 +45,15 @@ def check_folder(destination: Path) -> None:
         )
 
 
-def check_url_free(remote: Remote, copy: Path) -> None:
-    """Refuse a URL where anything lies but objects of the batch that waits at `copy` to be sent there.
+def check_url_free(remote: Remote, copy: Path, request: dict[str, Any], parents: dict[str, str]) -> None:
+    """Refuse a URL where anything lies but what an interrupted call sent there of the batch at `copy`.
 
     Raises:
         ArtifactError: Something else does.
     """
-    ours = {MANIFEST, *read_manifest(copy).files} if (copy / MANIFEST).exists() else set()
+    ours: set[str] = set()
+    if (copy / MANIFEST).exists() and answers(manifest := read_manifest(copy), request, parents):
+        ours = {MANIFEST, *manifest.files}
     foreign = [file.name for file in remote.files() if file.name not in ours]
     if foreign:
         raise ArtifactError(
