@@ -1,18 +1,15 @@
-"""What a Prefect server needs besides our flows: a work pool, a limit on trainings, and a watch for dead runs."""
+"""What a Prefect server needs besides our flows: a work pool with a limit, and a watch for dead runs."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessWorker
-
-from pipelines.limits import training_limit
 
 POOL = "gansynth"
 WATCH = "gansynth: runs whose process has died"
@@ -28,38 +25,28 @@ def set_up_server() -> dict[str, bool]:
         What there is now, each with whether it was made just now.
     """
     with get_client(sync_client=True) as client:
-        return {
-            f"work pool {POOL}": _made(lambda: client.read_work_pool(POOL), lambda: _create_pool(client)),
-            f"concurrency limit {training_limit()}": limit_trainings(client),
-            f"automation {WATCH!r}": _watch_runs(client),
-        }
+        return {f"work pool {POOL}": _make_pool(client), f"automation {WATCH!r}": _make_watch(client)}
 
 
-def limit_trainings(client: SyncPrefectClient) -> bool:
-    """Let this machine train one generator after another, unless a limit is set already; tell whether it was not."""
-    name = training_limit()
-    return _made(
-        lambda: client.read_global_concurrency_limit_by_name(name),
-        lambda: client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1)),
-    )
-
-
-def _made(read: Callable[[], object], create: Callable[[], object]) -> bool:
+def _make_pool(client: SyncPrefectClient) -> bool:
     try:
-        read()
+        client.read_work_pool(POOL)
     except ObjectNotFound:
-        create()
+        # a limit of the pool counts the runs that are at work. Prefect's global limits count leases, which a server
+        # forgets when it is started anew, and then lets nobody in
+        pool = WorkPoolCreate(
+            name=POOL,
+            type="process",
+            description="Runs of gansynth, one at a time for each machine",
+            base_job_template=ProcessWorker.get_default_base_job_template(),
+            concurrency_limit=1,
+        )
+        client.create_work_pool(pool)
         return True
     return False
 
 
-def _create_pool(client: SyncPrefectClient) -> None:
-    template = ProcessWorker.get_default_base_job_template()
-    pool = WorkPoolCreate(name=POOL, type="process", description="Runs of gansynth", base_job_template=template)
-    client.create_work_pool(pool)
-
-
-def _watch_runs(client: SyncPrefectClient) -> bool:
+def _make_watch(client: SyncPrefectClient) -> bool:
     if client.read_automations_by_name(WATCH):
         return False
     client.create_automation(_watch())

@@ -8,7 +8,6 @@ from prefect.cache_policies import NO_CACHE
 from gansynth import training
 from gansynth.runs import Run, repetition_label
 from gansynth.study import Study
-from pipelines.limits import training_place
 from pipelines.stages import Stage, Unit, opened
 from pipelines.workers import in_worker
 
@@ -30,5 +29,5 @@ def train(run_dir: Path, study: Study | None = None) -> list[str]:
     run, study = opened(run_dir, study)
     repetitions = [*range(study.evaluation.repetitions), None]
     units = [Unit(train_repetition, repetition_label(r), {"repetition": r}) for r in repetitions]
-    with training_place(), Stage("train", study, run, len(units)) as stage:
+    with Stage("train", study, run, len(units)) as stage:
         return stage.complete(units)

@@ -24,8 +24,8 @@ def serve(
 
     For one machine, without a work pool. Needs a Prefect server. Each flow becomes a deployment whose form holds
     every setting; each study given becomes one that can be started by a click, or by a schedule. Paths are relative to
-    the folder that this command runs in. It runs until Ctrl-C or SIGTERM, which cancel runs that are at work: the same
-    run again resumes.
+    the folder that this command runs in. One run is at work at a time; others wait. Ctrl-C or SIGTERM cancel it, and
+    the same run again resumes.
 
     \b
     Examples:
@@ -46,11 +46,11 @@ def serve(
 
 
 def setup_server() -> None:
-    """Prepare a Prefect server for gansynth: once, and once on every machine that has a worker.
+    """Prepare a Prefect server for gansynth.
 
-    Makes what is missing, and changes nothing that is there: the work pool `gansynth`; a concurrency limit that lets
-    this machine train one generator after another; and an automation that calls runs crashed whose process has died.
-    Then deploy the flows by `prefect deploy --all`, and start a worker by `prefect worker start --pool gansynth`.
+    Makes what is missing, and changes nothing that is there: the work pool `gansynth`, which runs one flow at a time
+    until its limit is raised; and an automation that calls runs crashed whose process has died. Then deploy the flows
+    by `prefect deploy --all`, and start a worker by `prefect worker start --pool gansynth --limit 1`.
 
     \b
     Example:
