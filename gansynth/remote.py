@@ -67,7 +67,7 @@ def split_url(url: str) -> tuple[str, str, str]:
     if parts is None:
         raise ValueError(
             "a URL must be like s3://BUCKET/FOLDER or gs://BUCKET/FOLDER, without credentials or options,"
-            " which belong into the environment"
+            " which belong in the environment"
         )
     return parts[1], parts[2], parts[3].strip("/")
 

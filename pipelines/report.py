@@ -32,7 +32,7 @@ def report(run_dir: Path, study: Study | None = None, reports_dir: str = "report
     run, study = opened(run_dir, study)
     with Stage("report", study, run) as stage:
         digests = stage.complete([Unit(write_report, "page", {})])
-        reporting.copy_report(stage.run, f"{reports_dir}/{study.name}")
+        reporting.copy_report(stage.run, f"{reports_dir.rstrip('/')}/{study.name}")
     create_markdown_artifact(
         findings_markdown(stage.run),
         key=f"{study.name.replace('_', '-')}-findings",

@@ -53,7 +53,7 @@ def check_url_free(remote: Remote, copy: Path, request: dict[str, Any], parents:
     """
     ours: set[str] = set()
     if (copy / MANIFEST).exists() and answers(manifest := read_manifest(copy), request, parents):
-        ours = {MANIFEST, *manifest.files}
+        ours = set(manifest.files)
     foreign = [file.name for file in remote.files() if file.name not in ours]
     if foreign:
         raise ArtifactError(

@@ -21,7 +21,7 @@ class RemoteSource(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """A SHA-256 of the names, sizes and times of all objects: to compare, nothing is read."""
+        """A SHA-256 of the names, sizes and times of all objects; S3 tells times in seconds."""
         listing = [(file.name, file.size, file.modified) for file in self.files]
         return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 

@@ -163,7 +163,7 @@ def test_source_batch_and_report_may_be_remote_and_credentials_are_stored_nowher
     for command in (
         ("ingest", "tiny.toml", "--set", f"source.path={source}", "--run-dir", "runs/remote"),
         ("generate", "runs/tiny", "--class", "dot=10", "--shard-size=4", "--out", f"{bucket.url}/batch"),
-        ("report", "runs/tiny", "--reports-dir", f"{bucket.url}/reports"),
+        ("report", "runs/tiny", "--reports-dir", f"{bucket.url}/reports/"),
     ):
         process = start(*command, PREFECT_API_URL=api)
         output, errors = process.communicate(timeout=PATIENCE)
