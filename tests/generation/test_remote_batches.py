@@ -18,8 +18,8 @@ BATCH = Batch(count=9, shard_size=4, format="folder")
 def deliver(study: Study, run: Run, batch: Batch, url: str) -> None:
     """Do what the flow does, one piece after another."""
     wanted = order(run, batch, url)
-    with held(wanted):
-        if not wanted.is_done:
+    with held(wanted) as done:
+        if not done:
             for number in wanted.missing():
                 write_shard(study, run, batch, wanted.destination, number)
             gather(wanted)
@@ -102,7 +102,8 @@ def test_sending_goes_on_where_it_was_interrupted_and_ends_with_the_manifest(
     assert {name.partition("/")[2] for name in there - {"batch/README.md"}}.isdisjoint(again)
     assert len(made) == 9
     assert not copy.exists()
-    assert order(run, BATCH, url).is_done
+    with held(order(run, BATCH, url)) as done:
+        assert done
 
 
 def test_after_an_interruption_only_the_same_batch_may_go_on(
