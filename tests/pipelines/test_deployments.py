@@ -160,6 +160,7 @@ def test_cancelled_training_saves_its_state_and_leaves_nothing_half_written(serv
     assert all(later >= earlier for later, earlier in zip(saved_steps(folder), before, strict=True))
 
 
+@pytest.mark.slow
 def test_serve_ends_in_time_though_the_server_is_gone(tmp_path: Path) -> None:
     write_pictures(tmp_path / "shapes")
     with prefect_server(tmp_path) as (running, process), running.started("gansynth", "serve") as serving:

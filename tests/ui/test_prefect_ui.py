@@ -1,5 +1,6 @@
 """From the form in Prefect's UI to the findings, in both of its UIs."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_study_goes_from_the_form_to_its_findings(page: Page, served: Server, sc
 
     field(page, ui, "Repetitions (Optional)").fill("2")
     page.get_by_role("button", name="Submit", exact=True).click()
-    page.goto(f"{served.address}{ui}/runs")
+    page.wait_for_url(re.compile(r"/deployments/deployment/[^/]+$"))  # back at the deployment and its runs
     page.get_by_role("link", name=f"augment {name}").first.click(timeout=RUN_SECONDS * 1000)
     expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=RUN_SECONDS * 1000)
     page.screenshot(path=screenshots / f"{name}-run.png")
