@@ -127,6 +127,11 @@ class Summary(BaseModel):
     correlation: float = Field(description="The correlation of two repetitions' differences that the test allows for.")
     warnings: list[str]
 
+    def comparison(self, arm: str, against: str) -> Comparison | None:
+        """Return the test of `arm` against another one, if it was made."""
+        found = [one for one in self.comparisons if (one.arm, one.against) == (arm, against)]
+        return found[0] if found else None
+
 
 def read_summary(directory: Path) -> Summary:
     """Read the summary of the evaluation artifact at `directory`."""

@@ -1,13 +1,11 @@
 """How far a run is: a live picture on a terminal, a line per finished unit elsewhere, or JSON if asked for."""
 
-import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -16,6 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from gansynth.progress import pieces
 from pipelines.telling import JsonLines, chosen_log_format
 
 REFRESHES_PER_SECOND = 5
@@ -73,11 +72,11 @@ class Board(logging.Handler):
         for stage, row in self.rows.items():
             if row in running:
                 counted = f"{row.finished} of {row.total}, " if row.total > 1 else ""
-                table.add_row(self.spinner, Text(stage, "bold"), f"{counted}{_clock(row.seconds)}")
+                table.add_row(self.spinner, Text(stage, "bold"), f"{counted}{clock(row.seconds)}")
                 for cells in self._pieces():
                     table.add_row("", "", *cells)
             elif row.state == "done":
-                table.add_row(Text("✓", "green"), stage, Text(_clock(row.seconds), "dim"))
+                table.add_row(Text("✓", "green"), stage, Text(clock(row.seconds), "dim"))
             else:
                 table.add_row(Text("·", "dim"), Text(stage, "dim"))
         if not running and all(row.state == "waiting" for row in self.rows.values()):
@@ -85,19 +84,16 @@ class Board(logging.Handler):
         return table
 
     def _pieces(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
-        for path in sorted(self.progress.glob("*.json")):
-            piece = _read(path)
-            if piece is None:
+        for piece in pieces(self.progress):
+            if piece.total <= 1:
+                yield Text(piece.label, "dim"), "", Text(clock(piece.seconds), "dim")
                 continue
-            label, done, total, seconds = (piece[key] for key in ("label", "done", "total", "seconds"))
-            if total <= 1:
-                yield Text(label, "dim"), "", Text(_clock(seconds), "dim")
-                continue
-            first_done, first_seconds = self.first_seen.setdefault(path, (done, seconds))
+            first_done, first_seconds = self.first_seen.setdefault(piece.path, (piece.done, piece.seconds))
             left = "…"
-            if done > first_done:
-                left = f"{_clock((total - done) * (seconds - first_seconds) / (done - first_done))} left"
-            yield Text(label, "dim"), ProgressBar(total, done, width=BAR_WIDTH), Text(left, "dim")
+            if piece.done > first_done:
+                speed = (piece.done - first_done) / (piece.seconds - first_seconds)
+                left = f"{clock((piece.total - piece.done) / speed)} left"
+            yield Text(piece.label, "dim"), ProgressBar(piece.total, piece.done, width=BAR_WIDTH), Text(left, "dim")
 
 
 class Lines(logging.Handler):
@@ -136,15 +132,8 @@ def progress_shown(stages: Sequence[str], progress: Path) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        piece: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):  # finished at this moment
-        return None
-    return piece
-
-
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a time span as hours, minutes and seconds, like 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

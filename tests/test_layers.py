@@ -33,6 +33,7 @@ STUDY = (
     "requests",
     "devices",
     "results",
+    "states",
 )
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
 LAYERS = (GROUND, AXES, STUDY, STAGES)

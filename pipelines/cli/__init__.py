@@ -50,6 +50,7 @@ def gansynth(
       gansynth augment data/studies/fashion_rare.toml
       gansynth augment my.toml --set gan.kimg=200 --set evaluation.repetitions=10
       gansynth generate runs/my --count 5000 --format folder --out synthetic/
+      gansynth runs
       gansynth doctor
     """
 
@@ -61,6 +62,8 @@ for command in (
     flows.generate,
     flows.evaluate,
     flows.report,
+    views.runs,
+    views.show,
     views.doctor,
 ):
     app.command()(command)
