@@ -91,11 +91,15 @@ class StoredStudy(_Part):
 
 @dataclass(frozen=True)
 class StageState:
-    """How many artifacts of a stage are there, of how many, and what they took."""
+    """How many artifacts a stage makes, and what those took that are there."""
 
-    done: int
     total: int
     cost: Cost
+
+    @property
+    def done(self) -> int:
+        """How many of them are there."""
+        return self.cost.artifacts
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,12 @@ class RunState:
 
     Attributes:
         run: Its folder.
-        study: The study as it is stored there, or nothing if the run has only just begun.
+        study: The study as it is stored there; nothing yet if the run has only just begun.
         stages: The state of each stage, in their order.
         counts: What the dataset counts.
         holder: The process that is writing there.
         interrupted: Whether work was stopped halfway there.
-        changed: When something was last finished there.
+        changed: When something was last begun or finished there, in UTC.
         size: Bytes of all artifacts there.
         summary: What the evaluation found, if it answers the study.
         warnings: What the report warns of, or before there is one, the evaluation.
@@ -156,7 +160,7 @@ def find_runs(folder: Path) -> list[Run]:
 
 
 def last_changed(run: Run) -> datetime:
-    """Return when something was last finished in a run folder, in UTC."""
+    """Return when something was last begun or finished in a run folder, in UTC."""
     times = []
     for path in (run.root, run.study_file, *(path for pattern in MANIFESTS for path in run.root.glob(pattern))):
         with suppress(OSError):  # replaced at this moment
@@ -192,9 +196,7 @@ def _read_state(run: Run) -> RunState:
     return RunState(
         run=run,
         study=study,
-        stages={
-            stage: StageState(len(found[stage]), len(places), Cost.of(found[stage])) for stage, places in made.items()
-        },
+        stages={stage: StageState(len(places), Cost.of(found[stage])) for stage, places in made.items()},
         counts=dataset.counts if dataset else {},
         holder=holder,
         interrupted=left and holder is None and not reported,

@@ -1,5 +1,6 @@
 """What a run found, in short: the verdict and the gain table, as the command line prints them."""
 
+import sys
 from typing import NamedTuple
 
 from rich.console import Console
@@ -46,7 +47,7 @@ def print_findings(summary: Summary) -> None:
     for row in rows:
         table.add_row(*row)
     console = output_console()
-    console.print(plain(typeset(summary.verdict.sentence)), markup=False)
+    console.print(plain(typeset(summary.verdict.sentence)))
     console.print()
     console.print(table)
     console.print()
@@ -54,8 +55,8 @@ def print_findings(summary: Summary) -> None:
 
 def output_console() -> Console:
     """Return standard output as a console: as wide as the terminal, and lines of any length elsewhere."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDEST)
+    width = None if sys.stdout.isatty() else WIDEST
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def plain(text: str) -> str:

@@ -14,6 +14,8 @@ from gansynth.states import RunState, StoredStudy, read_state
 from pipelines.display import clock
 from pipelines.findings import output_console, plain, print_findings
 
+MIB = 2**20
+
 
 def print_card(run: Run) -> None:
     """Print the card of a run, whatever state it is in.
@@ -28,8 +30,8 @@ def print_card(run: Run) -> None:
     if state.study is not None:
         console.print(_pairs(_study(state.study, state.counts)))
         console.print()
-    console.print(_stages(state))
-    console.print()
+        console.print(_stages(state))
+        console.print()
     if state.holder:
         _print_pieces(console, run)
     if state.summary is None:
@@ -40,7 +42,7 @@ def print_card(run: Run) -> None:
         console.print(_pairs(_fidelity(state.summary)))
         console.print()
     for warning in state.warnings:
-        console.print(f"warning: {plain(warning)}", markup=False)
+        console.print(f"warning: {plain(warning)}")
     if state.warnings:
         console.print()
     console.print(_pairs(_places(state)))
@@ -81,7 +83,7 @@ def _stages(state: RunState) -> Table:
     for title in ("done", "time", "processor time", "peak memory"):
         table.add_column(title, justify="right", no_wrap=True)
     for name, stage in state.stages.items():
-        done = f"{stage.done} of {stage.total}" if stage.total else "0"
+        done = f"{stage.done} of {stage.total}"
         if not stage.done:
             table.add_row(name, done, "", "", "")
             continue
@@ -95,7 +97,7 @@ def _print_pieces(console: Console, run: Run) -> None:
     at_work = list(pieces(run.progress))
     for piece in at_work:
         part = f"{100 * piece.done / piece.total:.0f} %, " if piece.total > 1 else ""
-        console.print(f"at work: {piece.label} ({part}{clock(piece.seconds)})", markup=False)
+        console.print(f"at work: {piece.label} ({part}{clock(piece.seconds)})")
     if at_work:
         console.print()
 
@@ -128,7 +130,7 @@ def _places(state: RunState) -> Iterator[tuple[str, str]]:
     ):
         if there:
             yield name, str(place)
-    yield "run folder", str(run.root)
+    yield "run folder", f"{run.root} ({plain(formats.memory(state.size / MIB))})"
 
 
 def _pairs(pairs: Iterator[tuple[str, str]]) -> Table:

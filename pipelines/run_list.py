@@ -12,11 +12,11 @@ from gansynth.errors import ArtifactError
 from gansynth.formats import gain
 from gansynth.results import Summary, VerdictWord
 from gansynth.runs import Run
-from gansynth.states import RunState, find_runs, last_changed, read_state
+from gansynth.states import find_runs, last_changed, read_state
 from pipelines.display import clock
 from pipelines.findings import output_console
 
-MIB = 2**20
+FOUND = ("verdict", "recommended_arm", "comparisons")
 
 
 def print_runs(folder: Path) -> None:
@@ -24,26 +24,26 @@ def print_runs(folder: Path) -> None:
     console = output_console()
     runs = find_runs(folder)
     if not runs:
-        console.print(f"{folder}: no runs there; `gansynth augment STUDY.toml` makes one", markup=False)
+        console.print(f"{folder}: no runs there; `gansynth augment STUDY.toml` makes one")
         return
-    table = Table("run", "state", "over real", "over best without GAN", "use", box=None, pad_edge=False)
-    table.add_column("changed", no_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    # the width that each needs for its longest word: in narrow terminals words stay whole
+    for title, width in (("run", 8), ("state", 12), ("over real", 12), ("over best without GAN", 12), ("changed", 10)):
+        table.add_column(title, min_width=width, overflow="fold")
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("MiB", justify="right", no_wrap=True)
     damages = []
     for run in runs:
         changed = last_changed(run).astimezone().strftime("%Y-%m-%d %H:%M")
         try:
             state = read_state(run)
         except ArtifactError as error:
-            table.add_row(run.root.name, "damaged", "", "", "", changed, "", "")
+            table.add_row(run.root.name, "damaged", "", "", changed, "")
             damages.append(str(error))
             continue
-        size = f"{state.size / MIB:,.0f}"
-        table.add_row(run.root.name, state.words, *_found(state.summary), changed, clock(state.seconds), size)
+        table.add_row(run.root.name, state.words, *_found(state.summary), changed, clock(state.seconds))
     console.print(table)
     for damage in damages:
-        console.print(damage, markup=False)
+        console.print(damage)
 
 
 def print_runs_as_json(folder: Path) -> None:
@@ -51,14 +51,13 @@ def print_runs_as_json(folder: Path) -> None:
     typer.echo(json.dumps([_for_programs(run) for run in find_runs(folder)], indent=1, ensure_ascii=False))
 
 
-def _found(summary: Summary | None) -> tuple[str, str, str]:
-    """Return the verdicts against real data and the best arm without a GAN, each with its gain, and the arm to use."""
+def _found(summary: Summary | None) -> tuple[str, str]:
+    """Return the verdicts against real data and the best arm without a GAN, each with its gain."""
     if summary is None:
-        return "", "", ""
+        return "", ""
     verdict = summary.verdict
     over_real = _verdict(summary, verdict.against_real, "real")
-    over_best = _verdict(summary, verdict.against_best_without_gan, verdict.best_without_gan)
-    return over_real, over_best, summary.recommended_arm
+    return over_real, _verdict(summary, verdict.against_best_without_gan, verdict.best_without_gan)
 
 
 def _verdict(summary: Summary, word: VerdictWord, against: str) -> str:
@@ -77,20 +76,9 @@ def _for_programs(run: Run) -> dict[str, Any]:
         "state": state.progress,
         "running": state.holder,
         "interrupted": state.interrupted,
-        "stages": {
-            name: {"done": one.done, "total": one.total, **asdict(one.cost)} for name, one in state.stages.items()
-        },
+        "stages": {name: {"total": one.total, **asdict(one.cost)} for name, one in state.stages.items()},
         "seconds": state.seconds,
         "bytes": state.size,
-        **_found_for_programs(state),
-    }
-
-
-def _found_for_programs(state: RunState) -> dict[str, Any]:
-    if state.summary is None:
-        return {"verdict": None, "gains": None, "recommended_arm": None}
-    return {
-        "verdict": state.summary.verdict.model_dump(),
-        "gains": [one.model_dump() for one in state.summary.comparisons],
-        "recommended_arm": state.summary.recommended_arm,
+        # by way of pydantic, which writes null for what is not finite
+        **(json.loads(state.summary.model_dump_json(include=set(FOUND))) if state.summary else dict.fromkeys(FOUND)),
     }
