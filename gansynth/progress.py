@@ -3,21 +3,10 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 INTERVAL_SECONDS = 0.5
-
-
-class Piece(NamedTuple):
-    """A piece of work in progress: where it is told of, what is being done, and how many units of it for how long."""
-
-    path: Path
-    label: str
-    done: int
-    total: int
-    seconds: float
 
 
 class Progress:
@@ -54,12 +43,3 @@ class Progress:
         partial = self.path.with_suffix(f".{os.getpid()}.tmp")
         partial.write_text(json.dumps(state))
         partial.replace(self.path)
-
-
-def pieces(folder: Path) -> Iterator[Piece]:
-    """Yield the pieces of work that are told of in a folder of progress files."""
-    for path in sorted(folder.glob("*.json")):
-        try:
-            yield Piece(path, **json.loads(path.read_text()))
-        except (OSError, ValueError):  # finished at this moment
-            continue

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gansynth.artifacts import MANIFEST, Cost, Manifest, read_manifest
 from gansynth.errors import ArtifactError
@@ -114,7 +114,7 @@ class RunState:
         holder: The process that is writing there.
         interrupted: Whether work was stopped halfway there.
         changed: When something was last begun or finished there, in UTC.
-        size: Bytes of all artifacts there.
+        size: Bytes of the artifacts that count.
         summary: What the evaluation found, if it answers the study.
         warnings: What the report warns of, or before there is one, the evaluation.
     """
@@ -213,8 +213,9 @@ def _read_study(path: Path) -> StoredStudy | None:
         return StoredStudy.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        reason = " ".join(str(error).split())
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
         raise ArtifactError(f"{path}: damaged ({reason}); run again from the study's TOML file") from None
 
 

@@ -38,6 +38,17 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     return _build(data, overrides, str(path))
 
 
+def with_absolute_paths(study: Study) -> Study:
+    """Return the study with paths that do not depend on the current folder; relative ones start there."""
+    for section, name in PATHS:
+        settings = getattr(study, section)
+        path = getattr(settings, name)
+        if path is not None:
+            absolute = settings.model_copy(update={name: _absolute(path, Path.cwd())})
+            study = study.model_copy(update={section: absolute})
+    return study
+
+
 def check_settings(model: type[Model], data: dict[str, Any]) -> Model:
     """Build settings from plain data.
 

@@ -30,11 +30,12 @@ def batch(run_dir: Path, out: Path, batch: Batch) -> Path:
         out: The folder for the samples. An earlier batch there is replaced.
         batch: How many samples of which classes, and how they are written.
     """
-    wanted = generation.order(Run(run_dir), batch, out)
+    wanted = generation.order(Run(run_dir.resolve()), batch, out)
     with generation.held(wanted):
         if not wanted.is_done:
             missing = wanted.missing()
-            with Work("generate", wanted.study, wanted.run, wanted.progress, len(missing)) as work:
+            samples = sum(int(wanted.shards[number].counts.sum()) for number in missing)
+            with Work("generate", wanted.study, wanted.run, wanted.progress, len(missing), samples) as work:
                 common = {"batch": batch, "out": wanted.destination}
                 work.complete(
                     [

@@ -14,11 +14,12 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from gansynth.progress import pieces
+from pipelines.meter import Meter, Piece, clock, describe
 from pipelines.telling import JsonLines, chosen_log_format
 
 REFRESHES_PER_SECOND = 5
 BAR_WIDTH = 28
+RECORDED = ("state", "finished", "total", "samples")
 
 
 @dataclass
@@ -28,13 +29,15 @@ class Row:
     state: str = "waiting"
     finished: int = 0
     total: int = 1
-    started: float = 0.0
+    samples: int | None = None
+    meter: Meter | None = None
     ended: float | None = None
 
     @property
     def seconds(self) -> float:
         """How long the stage has been at work."""
-        return (self.ended or time.monotonic()) - self.started
+        started = self.meter.started if self.meter else 0.0
+        return (self.ended or time.monotonic()) - started
 
 
 class Board(logging.Handler):
@@ -48,8 +51,6 @@ class Board(logging.Handler):
         self.rows = {stage: Row() for stage in stages}
         self.progress = progress
         self.spinner = Spinner("dots")
-        # a resumed piece starts in the middle: its speed is reckoned from where it was first seen
-        self.first_seen: dict[Path, tuple[float, float]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of a stage's record; other records are not for people who watch."""
@@ -57,9 +58,9 @@ class Board(logging.Handler):
         if row is None:
             return
         fields = record.__dict__
-        row.state, row.finished, row.total = fields["state"], fields["finished"], fields["total"]
+        row.state, row.finished, row.total, row.samples = (fields[name] for name in RECORDED)
         if row.state == "started":
-            row.started = time.monotonic()
+            row.meter = Meter(self.progress, row.total, time.monotonic())
         elif row.state == "done":
             row.ended = time.monotonic()
 
@@ -70,11 +71,12 @@ class Board(logging.Handler):
         table.add_column(min_width=9)
         running = [row for row in self.rows.values() if row.state in {"started", "running"}]
         for stage, row in self.rows.items():
-            if row in running:
-                counted = f"{row.finished} of {row.total}, " if row.total > 1 else ""
-                table.add_row(self.spinner, Text(stage, "bold"), f"{counted}{clock(row.seconds)}")
-                for cells in self._pieces():
-                    table.add_row("", "", *cells)
+            if row in running and row.meter:
+                reading = row.meter.read(row.finished, time.monotonic())
+                said = [clock(row.seconds), describe(reading, row.finished, row.total, row.samples)]
+                table.add_row(self.spinner, Text(stage, "bold"), ", ".join(filter(None, said)))
+                for piece in reading.pieces:
+                    table.add_row("", "", *_cells(piece))
             elif row.state == "done":
                 table.add_row(Text("✓", "green"), stage, Text(clock(row.seconds), "dim"))
             else:
@@ -82,18 +84,6 @@ class Board(logging.Handler):
         if not running and all(row.state == "waiting" for row in self.rows.values()):
             table.add_row(self.spinner, Text("starting", "bold"))
         return table
-
-    def _pieces(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
-        for piece in pieces(self.progress):
-            if piece.total <= 1:
-                yield Text(piece.label, "dim"), "", Text(clock(piece.seconds), "dim")
-                continue
-            first_done, first_seconds = self.first_seen.setdefault(piece.path, (piece.done, piece.seconds))
-            left = "…"
-            if piece.done > first_done:
-                speed = (piece.done - first_done) / (piece.seconds - first_seconds)
-                left = f"{clock((piece.total - piece.done) / speed)} left"
-            yield Text(piece.label, "dim"), ProgressBar(piece.total, piece.done, width=BAR_WIDTH), Text(left, "dim")
 
 
 class Lines(logging.Handler):
@@ -132,8 +122,11 @@ def progress_shown(stages: Sequence[str], progress: Path) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def clock(seconds: float) -> str:
-    """Return a time span as hours, minutes and seconds, like 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def _cells(piece: Piece) -> tuple[RenderableType, RenderableType, RenderableType]:
+    if piece.total <= 1:
+        return Text(piece.label, "dim"), "", Text(clock(piece.seconds), "dim")
+    return (
+        Text(piece.label, "dim"),
+        ProgressBar(piece.total, piece.done, width=BAR_WIDTH),
+        Text(f"{piece.share:.0%}", "dim"),
+    )

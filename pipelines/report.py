@@ -10,7 +10,7 @@ from gansynth import reporting
 from gansynth.runs import Run
 from gansynth.study import Study
 from pipelines.artifacts import findings_markdown
-from pipelines.stages import Stage, Unit
+from pipelines.stages import Stage, Unit, opened
 from pipelines.workers import in_worker
 
 
@@ -20,16 +20,17 @@ def write_report(study: Study, run_dir: Path) -> str:
     return in_worker(reporting.report, study, Run(run_dir))
 
 
-@flow(name="report", flow_run_name="report {study.name}")
-def report(study: Study, run_dir: Path, reports_dir: Path = Path("reports")) -> list[str]:
+@flow(name="report", flow_run_name="report {run_dir.name}")
+def report(run_dir: Path, study: Study | None = None, reports_dir: Path = Path("reports")) -> list[str]:
     """Write the report of a run, publish a copy, and show its findings in Prefect.
 
     Args:
-        study: What to do.
         run_dir: The run folder; it holds the evaluation.
+        study: What to do. Without one, what the run folder holds.
         reports_dir: Where the copy goes, in a folder named after the study.
     """
-    with Stage("report", study, run_dir) as stage:
+    run, study = opened(run_dir, study)
+    with Stage("report", study, run) as stage:
         digests = stage.complete([Unit(write_report, "page", {})])
         reporting.copy_report(stage.run, reports_dir / study.name)
     create_markdown_artifact(

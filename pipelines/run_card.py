@@ -7,12 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gansynth import formats
-from gansynth.progress import pieces
 from gansynth.results import Summary
 from gansynth.runs import Run
 from gansynth.states import RunState, StoredStudy, read_state
-from pipelines.display import clock
 from pipelines.findings import output_console, plain, print_findings
+from pipelines.meter import clock, read_pieces
 
 MIB = 2**20
 
@@ -94,9 +93,9 @@ def _stages(state: RunState) -> Table:
 
 
 def _print_pieces(console: Console, run: Run) -> None:
-    at_work = list(pieces(run.progress))
+    at_work = read_pieces(run.progress).values()
     for piece in at_work:
-        part = f"{100 * piece.done / piece.total:.0f} %, " if piece.total > 1 else ""
+        part = f"{100 * piece.share:.0f} %, " if piece.total > 1 else ""
         console.print(f"at work: {piece.label} ({part}{clock(piece.seconds)})")
     if at_work:
         console.print()

@@ -13,8 +13,8 @@ from gansynth.formats import gain
 from gansynth.results import Summary, VerdictWord
 from gansynth.runs import Run
 from gansynth.states import find_runs, last_changed, read_state
-from pipelines.display import clock
 from pipelines.findings import output_console
+from pipelines.meter import clock
 
 FOUND = ("verdict", "recommended_arm", "comparisons")
 

@@ -15,7 +15,7 @@ LogFormat = Literal["text", "json"]
 
 LOG_FORMAT_VARIABLE = "GANSYNTH_LOG_FORMAT"
 INTERRUPTED = 130
-FIELDS = ("study", "run", "stage", "state", "finished", "total", "seconds")
+FIELDS = ("study", "run", "stage", "state", "finished", "total", "samples", "seconds")
 """What the records of `pipelines.stages` carry besides their message."""
 
 # one for the whole process: signals and wrong usage are told where no option is at hand

@@ -7,10 +7,10 @@ import sys
 import threading
 import time
 
+from gansynth.stopping import TERMINATED
 from pipelines.telling import tell_error
 
 GRACE_SECONDS = 10.0
-TERMINATED = 128 + signal.SIGTERM
 
 
 def end_on_sigterm() -> None:

@@ -18,6 +18,7 @@ GROUND = (
     "threads",
     "drawing",
     "warping",
+    "stopping",
     "formats",
 )
 AXES = ("modalities", "gans")

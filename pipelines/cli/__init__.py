@@ -1,6 +1,7 @@
 """The command line. What is heavy to import waits until a command needs it, so that help comes at once.
 
-The commands that run flows are in `flows`, how they run them is in `running`, and those that only look are in `views`.
+The commands that run flows are in `flows`, how they run them is in `running`; those for a Prefect server are in
+`servers`, and those that only look are in `views`.
 """
 
 from importlib import metadata
@@ -8,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import flows, views
+from pipelines.cli import flows, servers, views
 from pipelines.telling import Commands
 from pipelines.termination import end_on_sigterm
 
@@ -62,6 +63,8 @@ for command in (
     flows.generate,
     flows.evaluate,
     flows.report,
+    servers.serve,
+    servers.setup_server,
     views.runs,
     views.show,
     views.doctor,

@@ -32,7 +32,7 @@ def run_flow(name: str, target: Path, overrides: list[str] | None, run_dir: Path
 
     # held from here on: that another process is writing there is told before anything starts
     with run.lock(), progress_shown(stages, run.progress):
-        _start_flow(name)(study, run.root.resolve(), **parameters)
+        _start_flow(name)(study=study, run_dir=run.root.resolve(), **parameters)
     _conclude(stages[-1], run)
 
 
