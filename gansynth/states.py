@@ -5,16 +5,16 @@ be done again is not done.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gansynth.artifacts import MANIFEST, Cost, Manifest, read_manifest
+from gansynth.artifacts import MANIFEST, Manifest, read_manifest
 from gansynth.errors import ArtifactError
 from gansynth.requests import expected
 from gansynth.results import Summary, read_summary
@@ -87,6 +87,26 @@ class StoredStudy(_Part):
     generation: _Part
     evaluation: _Evaluation
     compute: _Compute
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What artifacts took together: sums of the times in seconds, the largest memory in MiB."""
+
+    artifacts: int
+    seconds: float
+    cpu_seconds: float
+    peak_memory_mb: float
+
+    @classmethod
+    def of(cls, manifests: Collection[Manifest]) -> Self:
+        """Return the cost of these artifacts."""
+        return cls(
+            artifacts=len(manifests),
+            seconds=sum(one.seconds for one in manifests),
+            cpu_seconds=sum(one.cpu_seconds for one in manifests),
+            peak_memory_mb=max((one.peak_memory_mb for one in manifests), default=0.0),
+        )
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,17 @@
-"""What a run found, as the artifact that Prefect's UI shows."""
+"""What a run found, as the artifacts that Prefect's UI shows.
+
+They belong to the outermost flow run, for that is the one that people start and look at.
+"""
 
 import base64
 import io
+from pathlib import Path
+from uuid import UUID
 
 import pandas as pd
 from PIL import Image
+from prefect.artifacts import MarkdownArtifact, TableArtifact
+from prefect.runtime import flow_run
 
 from gansynth.results import GRID_FILE, read_summary
 from gansynth.runs import Run
@@ -15,14 +22,49 @@ SAMPLES_PER_KIND = 4
 LARGEST_PICTURE = 200_000
 
 
-def findings_markdown(run: Run) -> str:
-    """Return the findings of an evaluated run as Markdown: verdict, gain table, and a picture of samples if small."""
+def artifact_key(study_name: str, what: str) -> str:
+    """Return the key of an artifact; Prefect allows no underscores there."""
+    return f"{study_name.replace('_', '-')}-{what}"
+
+
+def outermost_flow_run() -> UUID:
+    """Return the id of the flow run that all others at work here are part of."""
+    return UUID(flow_run.root_flow_run_id)
+
+
+def show_findings(run: Run, study_name: str, report: Path) -> None:
+    """Show a run card, and a table of all arms.
+
+    Args:
+        run: The run; it holds its evaluation.
+        study_name: Names the artifacts.
+        report: The folder of the published report.
+    """
+    outermost = outermost_flow_run()
+    MarkdownArtifact(
+        key=artifact_key(study_name, "findings"),
+        markdown=findings_markdown(run, report),
+        description=f"Findings of {study_name}",
+        flow_run_id=outermost,
+    ).create()
+    heading, *rows = gain_table(read_summary(run.evaluation))
+    TableArtifact(
+        key=artifact_key(study_name, "arms"),
+        table=[dict(zip(heading, row, strict=True)) for row in rows],
+        description=f"Arms of {study_name}",
+        flow_run_id=outermost,
+    ).create()
+
+
+def findings_markdown(run: Run, report: Path) -> str:
+    """Return the findings of an evaluated run as Markdown: verdict, gain table, paths, and a picture of samples."""
     summary = read_summary(run.evaluation)
     heading, *rows = gain_table(summary)
     ruler = GainRow("---", "---:", "---:", "---:", "---")
     lines = [f"**{summary.verdict.sentence}**", ""]
     lines += [f"| {' | '.join(row)} |" for row in (heading, ruler, *rows)]
     lines += ["", f"Recommended arm: `{summary.recommended_arm}`."]
+    lines += ["", f"Report: `{report.resolve() / 'index.html'}`  ", f"Synthetic dataset: `{run.synthetic(None)}`"]
     picture = base64.b64encode(samples_picture(run)).decode()
     if len(picture) <= LARGEST_PICTURE:
         lines += [

@@ -31,8 +31,8 @@ def batch(run_dir: Path, out: Path, batch: Batch) -> Path:
         batch: How many samples of which classes, and how they are written.
     """
     wanted = generation.order(Run(run_dir.resolve()), batch, out)
-    with generation.held(wanted):
-        if not wanted.is_done:
+    with generation.held(wanted) as done:
+        if not done:
             missing = wanted.missing()
             samples = sum(int(wanted.shards[number].counts.sum()) for number in missing)
             with Work("generate", wanted.study, wanted.run, wanted.progress, len(missing), samples) as work:

@@ -4,11 +4,13 @@ import logging
 import threading
 import time
 from contextvars import copy_context
-from typing import Self
+from typing import Self, cast
 from uuid import UUID
 
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.artifacts import ProgressArtifact, update_progress_artifact
+from prefect.client.schemas.objects import Artifact
 
+from pipelines.artifacts import outermost_flow_run
 from pipelines.meter import Meter, Reading, describe
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -17,7 +19,7 @@ SECONDS_BETWEEN_UPDATES = 5.0
 logger = logging.getLogger(__name__)
 
 
-class ProgressArtifact:
+class ShownProgress:
     """Shows in Prefect's UI how far a stage of the current flow run is, until the block ends.
 
     Short stages, which are over before the first update, get none.
@@ -54,9 +56,13 @@ class ProgressArtifact:
         text, percent = "\n".join(lines), 100 * reading.share
         try:
             if self._artifact is None:
-                made = create_progress_artifact(percent, key=self.key, description=text)
-                self._artifact = made if isinstance(made, UUID) else None
+                self._artifact = _create(self.key, percent, text)
             else:
                 update_progress_artifact(self._artifact, progress=percent, description=text)
         except Exception as error:  # noqa: BLE001 - a picture of the work must not end the work
             logger.warning("progress cannot be shown (%s)", error)
+
+
+def _create(key: str, percent: float, text: str) -> UUID:
+    artifact = ProgressArtifact(key=key, progress=percent, description=text, flow_run_id=outermost_flow_run())
+    return cast(Artifact, artifact.create()).id

@@ -1,15 +1,14 @@
-"""Stage 5 as a Prefect flow: the page, its copy among the published reports, and the artifact in Prefect's UI."""
+"""Stage 5 as a Prefect flow: the page, its copy among the published reports, and the artifacts in Prefect's UI."""
 
 from pathlib import Path
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from gansynth import reporting
 from gansynth.runs import Run
 from gansynth.study import Study
-from pipelines.artifacts import findings_markdown
+from pipelines.artifacts import show_findings
 from pipelines.stages import Stage, Unit, opened
 from pipelines.workers import in_worker
 
@@ -32,10 +31,7 @@ def report(run_dir: Path, study: Study | None = None, reports_dir: Path = Path("
     run, study = opened(run_dir, study)
     with Stage("report", study, run) as stage:
         digests = stage.complete([Unit(write_report, "page", {})])
-        reporting.copy_report(stage.run, reports_dir / study.name)
-    create_markdown_artifact(
-        findings_markdown(stage.run),
-        key=f"{study.name.replace('_', '-')}-findings",
-        description=f"Findings of {study.name}",
-    )
+        published = reports_dir / study.name
+        reporting.copy_report(stage.run, published)
+    show_findings(stage.run, study.name, published)
     return digests

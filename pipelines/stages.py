@@ -18,9 +18,10 @@ from gansynth.formats import duration
 from gansynth.runs import Run
 from gansynth.study import Study
 from gansynth.study_files import read_study, save_study, with_absolute_paths, write_whole
+from pipelines.artifacts import artifact_key
 from pipelines.logs import show_logs
 from pipelines.meter import Meter
-from pipelines.progress import ProgressArtifact
+from pipelines.progress import ShownProgress
 from pipelines.workers import stop_workers, warm_up, worker_count
 
 logger = logging.getLogger("gansynth")
@@ -47,11 +48,6 @@ def opened(run_dir: Path, study: Study | None) -> tuple[Run, Study]:
     """
     run = Run(run_dir.expanduser().resolve())
     return run, read_study(run) if study is None else with_absolute_paths(study)
-
-
-def artifact_key(name: str) -> str:
-    """Return a study's name as Prefect wants it in the keys of artifacts."""
-    return name.replace("_", "-")
 
 
 @contextmanager
@@ -86,7 +82,7 @@ class Work:
         self.progress = progress
         self.started = time.monotonic()
         meter = Meter(progress, total, self.started)
-        self.shown = ProgressArtifact(f"{artifact_key(study.name)}-{name}-progress", meter, samples)
+        self.shown = ShownProgress(artifact_key(study.name, f"{name}-progress"), meter, samples)
 
     def __enter__(self) -> Self:
         shutil.rmtree(self.progress, ignore_errors=True)  # what an earlier run left when it was killed

@@ -20,6 +20,7 @@ GROUND = (
     "warping",
     "stopping",
     "formats",
+    "provenance",
 )
 AXES = ("modalities", "gans")
 STUDY = (
@@ -35,6 +36,7 @@ STUDY = (
     "devices",
     "results",
     "states",
+    "cards",
 )
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
 LAYERS = (GROUND, AXES, STUDY, STAGES)

@@ -16,16 +16,18 @@ import joblib
 import numpy as np
 from pydantic import Field, model_validator
 
-from gansynth.artifacts import MANIFEST, is_current, publish, verify
+from gansynth.artifacts import MANIFEST, Manifest, answers, is_current, publish, verify
+from gansynth.cards import renew_card
 from gansynth.checkpoints import load_model, read_classes
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation.plan import split_by_weight
 from gansynth.generation.sampler import Sampler
 from gansynth.generation.shards import Shard, divide
-from gansynth.generation.stage import finish, write_shards
-from gansynth.generation.writers import Origin
+from gansynth.generation.stage import describe, finish, write_shards
 from gansynth.progress import Progress
+from gansynth.provenance import Origin
 from gansynth.requests import samples_request
+from gansynth.results import current_summary
 from gansynth.runs import Run, hold_folder
 from gansynth.samples import Indices
 from gansynth.seeding import derive_seed
@@ -143,11 +145,6 @@ class Order:
             self.study.name, self.batch.seed, self.study.source.licence, self.parents["model"], self.class_names
         )
 
-    @property
-    def is_done(self) -> bool:
-        """Whether the whole batch lies at its destination."""
-        return is_current(self.destination, self.request, self.parents)
-
     def missing(self) -> list[int]:
         """Return the numbers of the shards that are still to be made."""
         return [
@@ -185,15 +182,20 @@ def order(run: Run, batch: Batch, destination: Path) -> Order:
 
 
 @contextmanager
-def held(wanted: Order) -> Iterator[None]:
-    """Hold the destination of a batch as its only writer.
+def held(wanted: Order) -> Iterator[bool]:
+    """Hold the destination of a batch as its only writer, and tell whether the batch lies there already.
+
+    If it does, its card is renewed: the run may have been evaluated since.
 
     Raises:
         ArtifactError: Another process holds it, or files lie there that no batch wrote.
     """
-    _check_replaceable(wanted.destination)
+    earlier = _earlier_batch(wanted.destination)
+    done = earlier is not None and answers(earlier, wanted.request, wanted.parents)
     with hold_folder(wanted.place, "name another folder"):
-        yield
+        if done and (summary := current_summary(wanted.study, wanted.run)):
+            renew_card(wanted.destination, wanted.origin, wanted.settings.format, summary)
+        yield done
     if not any(path.is_dir() for path in wanted.place.glob("[0-9]*")):
         shutil.rmtree(wanted.place, ignore_errors=True)
 
@@ -234,7 +236,8 @@ def gather(wanted: Order) -> Path:
         counts: Counter[str] = Counter()
         for number in range(len(wanted.shards)):
             counts.update(draft.adopt(wanted.place / f"{number:05d}").counts)
-        finish(draft, counts, wanted.settings, wanted.origin, card=True)
+        finish(draft, counts, wanted.settings, wanted.origin)
+        describe(draft, wanted.settings, wanted.origin, current_summary(wanted.study, wanted.run))
     for shard in wanted.place.glob("[0-9]*"):  # and what an earlier batch of more shards had left
         shutil.rmtree(shard, ignore_errors=True)
     return wanted.destination
@@ -251,26 +254,26 @@ def export(run: Run, destination: Path, batch: Batch) -> Path:
         ArtifactError: The run has no study or model, or `destination` cannot be used.
     """
     wanted = order(run, batch, destination)
-    with held(wanted):
-        if not wanted.is_done:
+    with held(wanted) as done:
+        if not done:
             for number in range(len(wanted.shards)):
                 write_shard(wanted.study, run, batch, destination, number)
             gather(wanted)
     return wanted.destination
 
 
-def _check_replaceable(destination: Path) -> None:
-    """Refuse a place that holds anything but an earlier export as it was written, or nothing.
+def _earlier_batch(destination: Path) -> Manifest | None:
+    """Return the manifest of the batch at a place, which is as it was written; None if nothing is there.
 
     Raises:
-        ArtifactError: It does.
+        ArtifactError: Anything else is there.
     """
     if not destination.exists():
-        return
+        return None
     if not destination.is_dir():
         raise ArtifactError(f"{destination}: is a file; name a folder for the samples")
     if not any(destination.iterdir()):
-        return
+        return None
     try:
         manifest = verify(destination) if (destination / MANIFEST).exists() else None
     except ArtifactError as error:
@@ -289,3 +292,4 @@ def _check_replaceable(destination: Path) -> None:
         raise ArtifactError(
             f"{destination}: holds {min(foreign)!r}, which no export wrote; move it or name another folder"
         )
+    return manifest

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from gansynth.artifacts import MANIFEST, Cost, Manifest, read_manifest
+from gansynth.artifacts import MANIFEST, Manifest, read_manifest
 from gansynth.errors import ArtifactError
 from gansynth.results import (
     BLINDED_FILE,
@@ -22,6 +22,7 @@ from gansynth.results import (
     read_summary,
 )
 from gansynth.runs import METRICS_FILE, QUARANTINE_FILE, Run, repetition_label
+from gansynth.states import Cost
 from gansynth.study import Study
 
 REJECTED = re.compile(r"rejected_([a-z]+)")

@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.cards import CARD_FILE, renew_card
 from gansynth.errors import ArtifactError
+from gansynth.provenance import Origin
 from gansynth.reporting.blinded import render_blinded
 from gansynth.reporting.findings import read_findings, read_manifests
 from gansynth.reporting.machine import render_json
 from gansynth.reporting.markdown import render_markdown
 from gansynth.reporting.page import render_page
 from gansynth.requests import check_run
+from gansynth.results import current_summary
 from gansynth.runs import Run
 from gansynth.study import Study
 
@@ -26,6 +29,8 @@ BLINDED_PAGE_FILE = "blinded.html"
 def report(study: Study, run: Run) -> Path:
     """Write the report of a run, unless it is there already and nothing it reads has changed.
 
+    What was measured also goes into the dataset card of the delivered samples, which are older than the evaluation.
+
     It reads the evaluation, the manifests of all other artifacts, what training recorded and what ingestion put
     aside. Apart from the evaluation, whatever is absent is left out.
 
@@ -37,8 +42,9 @@ def report(study: Study, run: Run) -> Path:
             written.
     """
     started = time.monotonic()
-    manifests = read_manifests(study, run)
     check_run(study, run)
+    _complete_card(study, run)
+    manifests = read_manifests(study, run)
     request = {"layout": LAYOUT, "study": study.model_dump(mode="json")}
     parents = {name: one.digest for found in manifests.values() for name, one in found.items()}
     if is_current(run.report, request, parents):
@@ -55,6 +61,16 @@ def report(study: Study, run: Run) -> Path:
         blinded = render_blinded(findings.blinded, study.name, study.evaluation.alpha)
         (draft.path / BLINDED_PAGE_FILE).write_text(blinded, encoding="utf-8")
     return run.report
+
+
+def _complete_card(study: Study, run: Run) -> None:
+    """Let the dataset card of the delivered samples, if there is one, tell what the evaluation found."""
+    directory, summary = run.synthetic(None), current_summary(study, run)
+    if summary is None or not (directory / CARD_FILE).exists():
+        return
+    model_digest, class_names = read_manifest(directory).parents["model"], tuple(summary.train_rows)
+    origin = Origin(study.name, study.seed, study.source.licence, model_digest, class_names)
+    renew_card(directory, origin, study.generation.format, summary)
 
 
 def copy_report(run: Run, destination: Path) -> Path:

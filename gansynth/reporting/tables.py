@@ -4,9 +4,9 @@ import math
 from typing import NamedTuple
 
 from gansynth import formats
-from gansynth.artifacts import Cost
 from gansynth.reporting.findings import Findings, arm_deviations, class_fidelity, costs, kept_per_class, rejected
 from gansynth.runs import repetition_label
+from gansynth.states import Cost
 
 LOWER_IS_BETTER = ("log_loss",)
 DELIVERED = "the delivered dataset"

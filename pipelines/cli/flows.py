@@ -143,7 +143,8 @@ def generate(
 
     Needs the generators. Writes repetitions/NN/synthetic/, which the evaluation uses, and synthetic/, the dataset that
     is delivered. A batch leaves the run as it is, and goes to the folder that --out names. It is made in shards,
-    side by side by all workers; the same command goes on with an interrupted batch, and makes the same bytes.
+    side by side by all workers; the same command goes on with an interrupted batch, and makes the same bytes. Given
+    again once the run is evaluated, it lets the batch's dataset card tell what was measured.
 
     \b
     Examples:
@@ -189,8 +190,8 @@ def report(
 ) -> None:
     """Stage 5: write the report.
 
-    Needs the evaluation. Writes report/: a self-contained HTML page, and the same as Markdown and as JSON; then
-    publishes a copy.
+    Needs the evaluation. Writes report/: a self-contained HTML page, and the same as Markdown and as JSON; completes
+    the dataset card in synthetic/; then publishes a copy.
 
     \b
     Example:

@@ -57,9 +57,10 @@ def run_batch(target: Path, run_dir: Path | None, asked: dict[str, Any], out: Pa
     wanted = generation.order(run, batch, out)
     from pipelines.display import progress_shown
 
-    with generation.held(wanted), progress_shown(("generate",), wanted.progress):
-        destination = _start_flow("batch")(run.root.resolve(), wanted.destination, batch)
-    typer.echo(f"{sum(int(shard.counts.sum()) for shard in wanted.shards):,} samples: {destination}")
+    with generation.held(wanted) as done, progress_shown(("generate",), wanted.progress):
+        if not done:
+            _start_flow("batch")(run.root.resolve(), wanted.destination, batch)
+    typer.echo(f"{sum(int(shard.counts.sum()) for shard in wanted.shards):,} samples: {wanted.destination}")
 
 
 def _conclude(stage: str, run: "Run") -> None:

@@ -64,6 +64,10 @@ def manifests(run: Run) -> dict[str, int]:
     return {str(path.parent.relative_to(run.root)): path.stat().st_mtime_ns for path in run.root.rglob("manifest.json")}
 
 
+def verdict(run: Run) -> str:
+    return read_summary(run.evaluation).verdict.sentence
+
+
 def test_augment_prints_the_verdict_and_where_to_read_on(augmented: tuple[str, str], workplace: Path) -> None:
     output, _ = augmented
     run = Run(workplace / "runs" / "tiny")
@@ -160,7 +164,8 @@ def test_any_number_of_samples_comes_from_a_trained_run(
     augmented: tuple[str, str],  # noqa: ARG001 - it made the run
 ) -> None:
     before = manifests(Run(workplace / "runs" / "tiny"))
-    process = start("generate", "runs/tiny", "--class", "dot=10", "--shard-size=4", "--format=folder", "--out", "more")
+    command = ("generate", "runs/tiny", "--class", "dot=10", "--shard-size=4", "--format=folder", "--out", "more")
+    process = start(*command)
     output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert output == f"10 samples: {workplace / 'more'}\n"
@@ -168,6 +173,9 @@ def test_any_number_of_samples_comes_from_a_trained_run(
     assert len(list((workplace / "more" / "dot").glob("*.png"))) == 10
     assert manifests(Run(workplace / "runs" / "tiny")) == before
     assert not list(workplace.glob(".more*"))
+    assert verdict(Run(workplace / "runs" / "tiny")) in (workplace / "more" / "README.md").read_text()
+    again = start(*command)
+    assert again.communicate(timeout=PATIENCE) == (output, "")
 
 
 def test_a_batch_that_was_killed_goes_on_with_the_shards_that_are_missing(
@@ -195,13 +203,15 @@ def test_a_batch_that_was_killed_goes_on_with_the_shards_that_are_missing(
 
 def test_same_run_again_makes_only_what_changed(start: Start, workplace: Path, api: str) -> None:
     run = Run(workplace / "runs" / "tiny")
-    before = manifests(run)
+    before, samples = manifests(run), {p: p.stat().st_mtime_ns for p in run.synthetic(None).glob("*.parquet")}
     process = start("augment", "runs/tiny", "--set", "evaluation.alpha=0.1", PREFECT_API_URL=api)
     output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert "90 % interval" in output
     after = manifests(run)
-    assert {name for name in after if after[name] != before.get(name)} == {"evaluation", "report"}
+    assert {name for name in after if after[name] != before.get(name)} == {"evaluation", "report", "synthetic"}
+    assert {path: path.stat().st_mtime_ns for path in run.synthetic(None).glob("*.parquet")} == samples
+    assert verdict(run) in (run.synthetic(None) / "README.md").read_text()
     assert read_study(run).evaluation.alpha == 0.1
 
 
