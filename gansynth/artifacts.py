@@ -195,10 +195,9 @@ def answers(manifest: Manifest, request: dict[str, Any], parents: dict[str, str]
 def is_current(directory: Path, request: dict[str, Any], parents: dict[str, str]) -> bool:
     """Tell whether `directory` holds an artifact that answers this request, each file as it was written."""
     try:
-        manifest = verify(directory)
+        return answers(read_manifest(directory), request, parents) and bool(verify(directory))
     except ArtifactError:
         return False
-    return answers(manifest, request, parents)
 
 
 def file_digest(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from gansynth.errors import ArtifactError, StudyError
+from gansynth.remote import is_url
 from gansynth.runs import Run
 from gansynth.study import Study
 
@@ -108,7 +109,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _absolute(source: str, folder: Path) -> str:
-    if source.startswith("torchvision:"):
+    if source.startswith("torchvision:") or is_url(source):
         return source
     return str((folder / Path(source).expanduser()).resolve())
 

@@ -13,6 +13,7 @@ from PIL import Image
 from prefect.artifacts import MarkdownArtifact, TableArtifact
 from prefect.runtime import flow_run
 
+from gansynth.remote import is_url
 from gansynth.results import GRID_FILE, read_summary
 from gansynth.runs import Run
 from pipelines.findings import GainRow, gain_table
@@ -32,13 +33,13 @@ def outermost_flow_run() -> UUID:
     return UUID(flow_run.root_flow_run_id)
 
 
-def show_findings(run: Run, study_name: str, report: Path) -> None:
+def show_findings(run: Run, study_name: str, report: str) -> None:
     """Show a run card, and a table of all arms.
 
     Args:
         run: The run; it holds its evaluation.
         study_name: Names the artifacts.
-        report: The folder of the published report.
+        report: Where the report has been published: a folder or a URL.
     """
     outermost = outermost_flow_run()
     MarkdownArtifact(
@@ -56,7 +57,7 @@ def show_findings(run: Run, study_name: str, report: Path) -> None:
     ).create()
 
 
-def findings_markdown(run: Run, report: Path) -> str:
+def findings_markdown(run: Run, report: str) -> str:
     """Return the findings of an evaluated run as Markdown: verdict, gain table, paths, and a picture of samples."""
     summary = read_summary(run.evaluation)
     heading, *rows = gain_table(summary)
@@ -64,7 +65,8 @@ def findings_markdown(run: Run, report: Path) -> str:
     lines = [f"**{summary.verdict.sentence}**", ""]
     lines += [f"| {' | '.join(row)} |" for row in (heading, ruler, *rows)]
     lines += ["", f"Recommended arm: `{summary.recommended_arm}`."]
-    lines += ["", f"Report: `{report.resolve() / 'index.html'}`  ", f"Synthetic dataset: `{run.synthetic(None)}`"]
+    page = f"{report if is_url(report) else Path(report).resolve()}/index.html"
+    lines += ["", f"Report: `{page}`  ", f"Synthetic dataset: `{run.synthetic(None)}`"]
     picture = base64.b64encode(samples_picture(run)).decode()
     if len(picture) <= LARGEST_PICTURE:
         lines += [

@@ -56,7 +56,7 @@ class Meter:
         gained = sum((pieces[path].share if path in pieces else 1.0) - first for path, first in self.first.items())
         rate = gained / (now - self.started) if gained > 0 and now > self.started else None
         left = (self.total - done) / rate if rate else None
-        return Reading(min(1.0, done / self.total), left, rate, tuple(pieces.values()))
+        return Reading(min(1.0, done / max(1, self.total)), left, rate, tuple(pieces.values()))
 
 
 def read_pieces(folder: Path) -> dict[Path, Piece]:

@@ -20,18 +20,18 @@ def write_report(study: Study, run_dir: Path) -> str:
 
 
 @flow(name="report", flow_run_name="report {run_dir.name}")
-def report(run_dir: Path, study: Study | None = None, reports_dir: Path = Path("reports")) -> list[str]:
+def report(run_dir: Path, study: Study | None = None, reports_dir: str = "reports") -> list[str]:
     """Write the report of a run, publish a copy, and show its findings in Prefect.
 
     Args:
         run_dir: The run folder; it holds the evaluation.
         study: What to do. Without one, what the run folder holds.
-        reports_dir: Where the copy goes, in a folder named after the study.
+        reports_dir: A folder or a URL, where the copy goes in a folder named after the study.
     """
     run, study = opened(run_dir, study)
     with Stage("report", study, run) as stage:
         digests = stage.complete([Unit(write_report, "page", {})])
-        published = reports_dir / study.name
+        published = f"{reports_dir.rstrip('/')}/{study.name}"
         reporting.copy_report(stage.run, published)
     show_findings(stage.run, study.name, published)
     return digests

@@ -8,18 +8,27 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 PATIENCE_SECONDS = 240
 
 
-class Server(NamedTuple):
+@dataclass
+class Server:
     """A running Prefect server: its address, the folder that programs start in, and the environment they need."""
 
     address: str
     folder: Path
     environment: dict[str, str]
+
+    def answers(self) -> bool:
+        """Tell whether it is there."""
+        try:
+            with urllib.request.urlopen(f"{self.address}/api/health", timeout=5) as answer:  # noqa: S310  # our own server
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
     def call(self, program: str, *arguments: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Run a program to its end."""
@@ -51,14 +60,15 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def prefect_server(folder: Path) -> Iterator[Server]:
-    """Run a Prefect server whose files lie in a folder."""
+def prefect_server(folder: Path) -> "Iterator[tuple[Server, subprocess.Popen[bytes]]]":
+    """Run a Prefect server whose files lie in a folder; yields it and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     own = {
+        "PWD": str(folder),  # as a shell has it
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -66,8 +76,8 @@ def prefect_server(folder: Path) -> Iterator[Server]:
     }
     server = Server(address, folder, inherited | own)
     with server.started("prefect", "server", "start", "--port", str(port)) as process:
-        wait_for(lambda: _answers(f"{address}/api/health"), process)
-        yield server
+        wait_for(server.answers, process)
+        yield server, process
 
 
 def wait_for(happened: Callable[[], object], process: "subprocess.Popen[bytes] | None" = None) -> None:
@@ -77,11 +87,3 @@ def wait_for(happened: Callable[[], object], process: "subprocess.Popen[bytes] |
         assert process is None or process.poll() is None, f"{process.args!r} ended"
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.2)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own server
-            return bool(answer.status == 200)
-    except OSError:
-        return False

@@ -21,6 +21,7 @@ GROUND = (
     "stopping",
     "formats",
     "provenance",
+    "remote",
 )
 AXES = ("modalities", "gans")
 STUDY = (

@@ -9,6 +9,7 @@ from gansynth.artifacts import is_current, publish, read_manifest
 from gansynth.cards import CARD_FILE, renew_card
 from gansynth.errors import ArtifactError
 from gansynth.provenance import Origin
+from gansynth.remote import Remote, is_url
 from gansynth.reporting.blinded import render_blinded
 from gansynth.reporting.findings import read_findings, read_manifests
 from gansynth.reporting.machine import render_json
@@ -24,6 +25,7 @@ PAGE_FILE = "index.html"
 MARKDOWN_FILE = "report.md"
 JSON_FILE = "report.json"
 BLINDED_PAGE_FILE = "blinded.html"
+COPIED_FILES = (MARKDOWN_FILE, JSON_FILE, BLINDED_PAGE_FILE, PAGE_FILE)
 
 
 def report(study: Study, run: Run) -> Path:
@@ -73,26 +75,27 @@ def _complete_card(study: Study, run: Run) -> None:
     renew_card(directory, origin, study.generation.format, summary)
 
 
-def copy_report(run: Run, destination: Path) -> Path:
-    """Copy the pages, the Markdown and the JSON of a run to `destination`, each file whole or not at all.
+def copy_report(run: Run, destination: str) -> None:
+    """Copy the pages, the Markdown and the JSON of a run to a folder or a URL, each file whole or not at all.
 
     Other files there stay as they are.
 
-    Returns:
-        The page at its new place.
-
     Raises:
         ArtifactError: There is no report, or it cannot be copied.
+        RemoteError: The URL is none that gansynth reads, or its storage cannot be reached.
     """
     read_manifest(run.report)
+    if is_url(destination):
+        Remote(destination).upload(run.report, COPIED_FILES, lambda _: None)
+        return
+    folder = Path(destination)
     try:
-        destination.mkdir(parents=True, exist_ok=True)
-        for name in (MARKDOWN_FILE, JSON_FILE, BLINDED_PAGE_FILE, PAGE_FILE):
-            partial = destination / f".{name}.partial"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in COPIED_FILES:
+            partial = folder / f".{name}.partial"
             shutil.copyfile(run.report / name, partial)
-            partial.replace(destination / name)
+            partial.replace(folder / name)
     except OSError as error:
         raise ArtifactError(
-            f"{destination}: the report cannot be copied there ({error.strerror}); choose another --reports-dir"
+            f"{folder}: the report cannot be copied there ({error.strerror}); choose another --reports-dir"
         ) from error
-    return destination / PAGE_FILE

@@ -30,7 +30,10 @@ RunDir = Annotated[
     typer.Option(help="The run folder.  [default: runs/NAME, after the study's name]", show_default=False),
 ]
 ReportsDir = Annotated[
-    Path, typer.Option(help="Where a copy of the report is published, in a folder named after the study.")
+    str,
+    typer.Option(
+        metavar="FOLDER_OR_URL", help="Where a copy of the report is published, in a folder named after the study."
+    ),
 ]
 # its callback has chosen before a command starts, so that commands leave it alone
 Log = Annotated[
@@ -49,7 +52,7 @@ def augment(
     study: StudyOrRun,
     set_: Overrides = None,
     run_dir: RunDir = None,
-    reports_dir: ReportsDir = Path("reports"),
+    reports_dir: ReportsDir = "reports",
     _log_format: Log = "text",
 ) -> None:
     """Run all stages, and say whether augmentation helps.
@@ -118,7 +121,14 @@ def generate(
     balance: Annotated[
         bool, typer.Option("--balance", help="A batch that lifts each class to the largest of the training rows.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for the samples of a batch.", show_default=False)] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER_OR_URL",
+            help="Where the samples of a batch go: a folder, or an s3:// or gs:// URL.",
+            show_default=False,
+        ),
+    ] = None,
     format: Annotated[  # noqa: A002 - the setting's name
         Literal["parquet", "folder", "webdataset"] | None,
         typer.Option(
@@ -142,16 +152,17 @@ def generate(
     """Stage 3: generate samples; --count, --class or --balance: a batch of any size.
 
     Needs the generators. Writes repetitions/NN/synthetic/, which the evaluation uses, and synthetic/, the dataset that
-    is delivered. A batch leaves the run as it is, and goes to the folder that --out names. It is made in shards,
-    side by side by all workers; the same command goes on with an interrupted batch, and makes the same bytes. Given
-    again once the run is evaluated, it lets the batch's dataset card tell what was measured.
+    is delivered. A batch leaves the run as it is, and goes to the folder or URL that --out names. It is made in
+    shards, side by side by all workers; the same command goes on with an interrupted batch, and makes the same bytes.
+    Given again once the run is evaluated, it lets the dataset card of a batch in a folder tell what was measured.
+    Credentials for a URL are taken from the environment.
 
     \b
     Examples:
       gansynth generate runs/my
       gansynth generate runs/my --count 5000 --format folder --out synthetic/
       gansynth generate runs/my --class scratch=900 --class dent=300 --out defects/
-      gansynth generate runs/my --balance --out balanced/
+      gansynth generate runs/my --balance --out s3://bucket/balanced
     """
     order = {"count": count, "format": format, "shard_size": shard_size, "seed": seed}
     asked: dict[str, Any] = {name: value for name, value in order.items() if value is not None}
@@ -185,7 +196,7 @@ def report(
     study: StudyOrRun,
     set_: Overrides = None,
     run_dir: RunDir = None,
-    reports_dir: ReportsDir = Path("reports"),
+    reports_dir: ReportsDir = "reports",
     _log_format: Log = "text",
 ) -> None:
     """Stage 5: write the report.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STAGES = ("ingest", "train", "generate", "evaluate", "report")
 
 
-def run_flow(name: str, target: Path, overrides: list[str] | None, run_dir: Path | None, **parameters: Path) -> None:
+def run_flow(name: str, target: Path, overrides: list[str] | None, run_dir: Path | None, **parameters: str) -> None:
     """Run a flow on a run folder, showing its progress, and print what it found.
 
     Args:
@@ -21,13 +21,17 @@ def run_flow(name: str, target: Path, overrides: list[str] | None, run_dir: Path
         target: A study file or a run folder.
         overrides: Settings that replace those of the study.
         run_dir: The run folder, if it is not the default one.
-        **parameters: What the flow takes besides study and run folder.
+        **parameters: What the flow takes besides study and run folder: folders or URLs.
 
     Raises:
         GansynthError: The study is wrong, or the flow failed.
     """
     stages = STAGES if name == "augment" else (name,)
     study, run = _resolve(target, overrides, run_dir)
+    from gansynth.remote import check_url
+
+    for place in parameters.values():
+        check_url(place)  # before Prefect stores it
     from pipelines.display import progress_shown
 
     # held from here on: that another process is writing there is told before anything starts
@@ -36,14 +40,14 @@ def run_flow(name: str, target: Path, overrides: list[str] | None, run_dir: Path
     _conclude(stages[-1], run)
 
 
-def run_batch(target: Path, run_dir: Path | None, asked: dict[str, Any], out: Path) -> None:
+def run_batch(target: Path, run_dir: Path | None, asked: dict[str, Any], out: str) -> None:
     """Generate a batch of samples, showing its progress, and print where it lies.
 
     Args:
         target: A run folder, or the study file of a run.
         run_dir: The run folder, if it is not the default one.
         asked: The settings of the batch that are not left at their defaults.
-        out: The folder for the samples.
+        out: The folder for the samples, or a URL.
 
     Raises:
         GansynthError: What was asked for is wrong, or the flow failed.
@@ -59,8 +63,8 @@ def run_batch(target: Path, run_dir: Path | None, asked: dict[str, Any], out: Pa
 
     with generation.held(wanted) as done, progress_shown(("generate",), wanted.progress):
         if not done:
-            _start_flow("batch")(run.root.resolve(), wanted.destination, batch)
-    typer.echo(f"{sum(int(shard.counts.sum()) for shard in wanted.shards):,} samples: {wanted.destination}")
+            _start_flow("batch")(run.root.resolve(), wanted.address, batch)
+    typer.echo(f"{sum(int(shard.counts.sum()) for shard in wanted.shards):,} samples: {wanted.address}")
 
 
 def _conclude(stage: str, run: "Run") -> None:

@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from storage import CREDENTIALS, Bucket
 
+from gansynth.artifacts import read_manifest
 from gansynth.results import read_summary
 from gansynth.runs import Run
 from gansynth.study_files import read_study
@@ -199,6 +201,30 @@ def test_a_batch_that_was_killed_goes_on_with_the_shards_that_are_missing(
     assert kept
     assert kept.items() <= there.items()
     assert not shards.exists()
+
+
+def test_source_batch_and_report_may_be_remote_and_credentials_are_stored_nowhere(
+    start: Start, workplace: Path, api: str, bucket: Bucket
+) -> None:
+    source = bucket.put_folder(workplace / "shapes", "shapes")
+    for command in (
+        ("ingest", "tiny.toml", "--set", f"source.path={source}", "--run-dir", "runs/remote"),
+        ("generate", "runs/tiny", "--class", "dot=10", "--shard-size=4", "--out", f"{bucket.url}/batch"),
+        ("report", "runs/tiny", "--reports-dir", f"{bucket.url}/reports/"),
+    ):
+        process = start(*command, PREFECT_API_URL=api)
+        output, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors
+        assert command[0] != "generate" or output == f"10 samples: {bucket.url}/batch\n"
+    tiny, remote = (read_manifest(workplace / "runs" / name / "dataset") for name in ("tiny", "remote"))
+    assert tiny.digest == remote.digest
+    there = {name for name in bucket.objects() if not name.startswith("shapes/")}
+    shards = {f"batch/synthetic-{number:05d}-of-00003.parquet" for number in range(3)}
+    assert there >= shards | {"batch/manifest.json", "reports/tiny/index.html"}
+    for path in workplace.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(value.encode() in content for value in CREDENTIALS.values()), path
 
 
 def test_same_run_again_makes_only_what_changed(start: Start, workplace: Path, api: str) -> None:

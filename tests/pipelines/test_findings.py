@@ -120,7 +120,7 @@ def test_terminal_shows_sentence_and_table(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_markdown_holds_verdict_table_warnings_and_picture(evaluated: Callable[[int], Run]) -> None:
-    text = findings_markdown(evaluated(3), Path("reports/tiny"))
+    text = findings_markdown(evaluated(3), "reports/tiny")
     assert text.startswith(f"**{SUMMARY.verdict.sentence}**\n")
     assert "| gan | 72.5 | +9.1 | +3.0 to +15.2 | helps |" in text
     assert "- Only two repetitions." in text
@@ -130,6 +130,6 @@ def test_markdown_holds_verdict_table_warnings_and_picture(evaluated: Callable[[
 
 
 def test_picture_is_left_out_where_it_would_be_large(evaluated: Callable[[int], Run]) -> None:
-    text = findings_markdown(evaluated(60), Path("reports/tiny"))
+    text = findings_markdown(evaluated(60), "reports/tiny")
     assert "base64" not in text
     assert len(text) < 2000

@@ -16,7 +16,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that all flows are served to, and pictures of two shapes in its folder."""
     folder = tmp_path_factory.mktemp("ui")
     write_pictures(folder / "shapes")
-    with prefect_server(folder) as server, server.started("gansynth", "serve") as serving:
+    with prefect_server(folder) as (server, _), server.started("gansynth", "serve") as serving:
         wait_for(lambda: "serving" in server.log("gansynth").read_text(), serving)
         yield server
 
