@@ -43,8 +43,8 @@ class Manifest(BaseModel):
         parents: Digests of the artifacts it was made from, by name.
         counts: How many of each thing it holds.
         versions: Versions of Python and the libraries that made it.
-        seconds: Wall-clock time it took.
-        cpu_seconds: Processor time it took, over all threads of the process.
+        seconds: Wall-clock time it took, with that of interrupted attempts it goes on from and of what it adopted.
+        cpu_seconds: Processor time of the process that made it, over all its threads, with that of what it adopted.
         peak_memory_mb: Largest resident memory of the process while it was made, in MiB.
         files: Every file except the manifest itself.
     """
@@ -64,10 +64,14 @@ class Manifest(BaseModel):
 
 @dataclass
 class Draft:
-    """An artifact in the making: write files under `path`, and say how many of what in `counts`."""
+    """An artifact in the making: write files under `path`, and say how many of what in `counts`.
+
+    What was spent on it before goes to `seconds`, `cpu_seconds` and `peak_memory_mb`.
+    """
 
     path: Path
     counts: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory_mb: float = 0.0
     records: dict[str, FileRecord] = field(default_factory=dict)
@@ -95,6 +99,7 @@ class Draft:
                 (directory / name).replace(target)
         self.records |= manifest.files
         self.adopted |= manifest.files.keys()
+        self.seconds += manifest.seconds
         self.cpu_seconds += manifest.cpu_seconds
         self.peak_memory_mb = max(self.peak_memory_mb, manifest.peak_memory_mb)
         return manifest
@@ -127,7 +132,7 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
             parents=parents,
             counts=draft.counts,
             versions=library_versions(),
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - started + draft.seconds,
             cpu_seconds=time.process_time() - started_cpu + draft.cpu_seconds,
             peak_memory_mb=max(_peak_memory_mb(), draft.peak_memory_mb),
             files=files,
@@ -297,4 +302,5 @@ def _peak_memory_mb() -> float:
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
     except (OSError, IndexError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        unit = 1024**2 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

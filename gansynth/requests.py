@@ -4,25 +4,27 @@ A request is the part of a study that determines an artifact's content; its mani
 artifact holds it to the study and to the other artifacts first, so that work of different settings never mixes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gansynth.arms import ARMS
-from gansynth.artifacts import MANIFEST, answers, read_manifest, verify
+from gansynth.artifacts import MANIFEST, Manifest, answers, read_manifest, verify
 from gansynth.errors import ArtifactError
 from gansynth.runs import Run
-from gansynth.study import GenerationConfig, Study
+
+if TYPE_CHECKING:  # a study brings torch with it, and what only reads manifests shall come at once
+    from gansynth.study import GenerationConfig, Study
 
 NO_CONTENT = {"repetitions", "arms", "alpha", "smallest_gain"}
 """Settings of the evaluation that decide which arms there are and how they are judged, not what an arm is."""
 
 
-def model_request(study: Study, repetition: int | None) -> dict[str, Any]:
+def model_request(study: "Study", repetition: int | None) -> dict[str, Any]:
     """Return what determines a model: its rows, its generator's training and its teacher's."""
     of_teacher = {"classifier", "steps", "batch_size", "learning_rate", "inner_folds", "inner_steps"}
     return {
-        **study.part("modality", "scarcity", "split", "gan"),
+        **_part(study, "modality", "scarcity", "split", "gan"),
         "classifier": study.evaluation.model_dump(mode="json", include=of_teacher),
         "precision": study.compute.precision,
         "devices": study.compute.devices,
@@ -30,7 +32,7 @@ def model_request(study: Study, repetition: int | None) -> dict[str, Any]:
     }
 
 
-def samples_request(study: Study, settings: GenerationConfig) -> dict[str, Any]:
+def samples_request(study: "Study", settings: "GenerationConfig") -> dict[str, Any]:
     """Return what determines samples that are drawn with these settings, besides their model and number."""
     return {
         "seed": study.seed,
@@ -41,7 +43,7 @@ def samples_request(study: Study, settings: GenerationConfig) -> dict[str, Any]:
     }
 
 
-def synthetic_request(study: Study, repetition: int | None) -> dict[str, Any]:
+def synthetic_request(study: "Study", repetition: int | None) -> dict[str, Any]:
     """Return what determines the synthetic samples of a repetition, which are always Parquet, or those delivered."""
     settings = study.generation
     if repetition is not None:
@@ -49,14 +51,14 @@ def synthetic_request(study: Study, repetition: int | None) -> dict[str, Any]:
     return samples_request(study, settings) | {"repetition": repetition}
 
 
-def fidelity_request(study: Study, repetition: int) -> dict[str, Any]:
+def fidelity_request(study: "Study", repetition: int) -> dict[str, Any]:
     """Return what determines the fidelity of a repetition's samples."""
     settings = study.evaluation.model_dump(mode="json", exclude=NO_CONTENT)
-    parts = study.part("modality", "scarcity", "split")
+    parts = _part(study, "modality", "scarcity", "split")
     return {**parts, "evaluation": settings, "precision": study.compute.precision, "repetition": repetition}
 
 
-def arm_request(study: Study, repetition: int, arm: str) -> dict[str, Any]:
+def arm_request(study: "Study", repetition: int, arm: str) -> dict[str, Any]:
     """Return what determines an arm of a repetition."""
     request = {**fidelity_request(study, repetition), "arm": arm}
     for of_fidelity_alone in ("inception_weights", "metric"):
@@ -64,9 +66,9 @@ def arm_request(study: Study, repetition: int, arm: str) -> dict[str, Any]:
     return request
 
 
-def summary_request(study: Study) -> dict[str, Any]:
+def summary_request(study: "Study") -> dict[str, Any]:
     """Return what determines the summary of all repetitions."""
-    return study.part("evaluation", "scarcity", "split")
+    return _part(study, "evaluation", "scarcity", "split")
 
 
 def dataset_parent(run: Run) -> dict[str, str]:
@@ -78,7 +80,7 @@ def dataset_parent(run: Run) -> dict[str, str]:
     return {"dataset": verify(run.dataset).digest}
 
 
-def model_parent(study: Study, run: Run, repetition: int | None) -> dict[str, str]:
+def model_parent(study: "Study", run: Run, repetition: int | None) -> dict[str, str]:
     """Return the digest of a repetition's model, as a parent.
 
     Raises:
@@ -88,7 +90,7 @@ def model_parent(study: Study, run: Run, repetition: int | None) -> dict[str, st
     return {"model": _digest(run.model(repetition), request, dataset_parent(run), "train")}
 
 
-def synthetic_parents(study: Study, run: Run, repetition: int) -> dict[str, str]:
+def synthetic_parents(study: "Study", run: Run, repetition: int) -> dict[str, str]:
     """Return the digests of a repetition's synthetic samples and of their model, as parents.
 
     Raises:
@@ -100,7 +102,7 @@ def synthetic_parents(study: Study, run: Run, repetition: int) -> dict[str, str]
     return {**model, "synthetic": _digest(run.synthetic(repetition), request, model, "generate")}
 
 
-def fidelity_parents(study: Study, run: Run, repetition: int) -> dict[str, str]:
+def fidelity_parents(study: "Study", run: Run, repetition: int) -> dict[str, str]:
     """Return the digests of what the fidelity of a repetition is measured on.
 
     Raises:
@@ -109,7 +111,7 @@ def fidelity_parents(study: Study, run: Run, repetition: int) -> dict[str, str]:
     return dataset_parent(run) | synthetic_parents(study, run, repetition)
 
 
-def arm_parents(study: Study, run: Run, repetition: int, arm: str) -> dict[str, str]:
+def arm_parents(study: "Study", run: Run, repetition: int, arm: str) -> dict[str, str]:
     """Return the digests of what an arm of a repetition is trained and tested on.
 
     Raises:
@@ -121,7 +123,7 @@ def arm_parents(study: Study, run: Run, repetition: int, arm: str) -> dict[str, 
     return dataset_parent(run) | (model_parent(study, run, repetition) if "model" in needed else {})
 
 
-def summary_parents(study: Study, run: Run) -> dict[str, str]:
+def summary_parents(study: "Study", run: Run) -> dict[str, str]:
     """Return the digests of all that the summary speaks of: every arm and the fidelity of every repetition.
 
     Raises:
@@ -135,48 +137,75 @@ def summary_parents(study: Study, run: Run) -> dict[str, str]:
     return parents
 
 
-def check_run(study: Study, run: Run) -> None:
+def check_run(study: "Study", run: Run) -> None:
     """Make sure that whatever a run holds beyond its dataset was made by the study, and each from what lies beside it.
 
     Raises:
         ArtifactError: Something was not, or the manifest of something is damaged.
     """
-    for directory, stage, request, parents in _expected(study, run):
-        if not (directory / MANIFEST).exists():
+    digests = {}
+    if (run.dataset / MANIFEST).exists():
+        digests[run.dataset] = read_manifest(run.dataset).digest
+    for one in expected(study, run):
+        if not (one.directory / MANIFEST).exists():
             continue
-        manifest = read_manifest(directory)
-        beside = {
-            name: read_manifest(parent).digest if (parent / MANIFEST).exists() else manifest.parents.get(name)
-            for name, parent in parents.items()
-        }
-        of_these = {name: manifest.parents.get(name) for name in parents}
-        if not answers(manifest, request, manifest.parents) or of_these != beside:
-            raise _other_settings(directory, stage)
+        manifest = read_manifest(one.directory)
+        digests[one.directory] = manifest.digest
+        if not one.is_answered_by(manifest, digests):
+            raise _other_settings(one.directory, one.stage)
 
 
-def _expected(study: Study, run: Run) -> Iterator[tuple[Path, str, dict[str, Any], dict[str, Path]]]:
-    """Yield where each artifact of a run lies, its stage, its request, and where its parents lie."""
+class Expected(NamedTuple):
+    """An artifact that a run of a study has: where it lies, its stage, its request, and where its parents lie."""
+
+    directory: Path
+    stage: str
+    request: dict[str, Any]
+    parents: dict[str, Path]
+
+    def is_answered_by(self, manifest: Manifest, digests: Mapping[Path, str]) -> bool:
+        """Tell whether an artifact answers the request and was made from the parents that lie in the run folder.
+
+        Args:
+            manifest: The artifact's.
+            digests: Those of the artifacts in the run folder, by place. Parents that are gone are not asked for.
+        """
+        beside = {name: digests.get(place, manifest.parents.get(name)) for name, place in self.parents.items()}
+        of_these = {name: manifest.parents.get(name) for name in self.parents}
+        return answers(manifest, self.request, manifest.parents) and of_these == beside
+
+
+def expected(study: "Study", run: Run) -> Iterator[Expected]:
+    """Yield every artifact that a run of a study has between its dataset and its report, parents before children."""
     repetitions = range(study.evaluation.repetitions)
     evaluated: dict[str, Path] = {}
     for unit in (*repetitions, None):
         model, synthetic = run.model(unit), run.synthetic(unit)
-        yield model, "train", model_request(study, unit), {"dataset": run.dataset}
-        yield synthetic, "generate", synthetic_request(study, unit), {"model": model}
+        yield Expected(model, "train", model_request(study, unit), {"dataset": run.dataset})
+        yield Expected(synthetic, "generate", synthetic_request(study, unit), {"model": model})
     for repetition in repetitions:
         places = {"dataset": run.dataset, "model": run.model(repetition), "synthetic": run.synthetic(repetition)}
         for name, place, request, needed in _evaluated(study, run, repetition):
             evaluated[name] = place
-            yield place, "evaluate", request, {parent: places[parent] for parent in needed}
-    yield run.evaluation, "evaluate", summary_request(study), evaluated
+            yield Expected(place, "evaluate", request, {parent: places[parent] for parent in needed})
+    yield Expected(run.evaluation, "evaluate", summary_request(study), evaluated)
 
 
-def _evaluated(study: Study, run: Run, repetition: int) -> Iterator[tuple[str, Path, dict[str, Any], tuple[str, ...]]]:
+def _evaluated(
+    study: "Study", run: Run, repetition: int
+) -> Iterator[tuple[str, Path, dict[str, Any], tuple[str, ...]]]:
     """Yield the name as a parent, the place, the request and the names of the parents of all that is evaluated."""
     for arm in study.evaluation.arms:
         place, request = run.arm(repetition, arm), arm_request(study, repetition, arm)
         yield f"arm {arm} {repetition}", place, request, ARMS[arm].parents
     request = fidelity_request(study, repetition)
     yield f"fidelity {repetition}", run.fidelity(repetition), request, ("dataset", "model", "synthetic")
+
+
+def _part(study: "Study", *names: str) -> dict[str, Any]:
+    """Return the named sections and the seed as plain JSON data."""
+    dumped = study.model_dump(mode="json")
+    return {name: dumped[name] for name in ("seed", *names)}
 
 
 def _digest(directory: Path, request: dict[str, Any], parents: dict[str, str], stage: str) -> str:

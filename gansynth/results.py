@@ -1,7 +1,7 @@
 """What an evaluation found: written by the evaluation stage as `summary.json`, read by the report and dataset cards."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -9,7 +9,9 @@ from gansynth.artifacts import verify
 from gansynth.errors import ArtifactError
 from gansynth.requests import check_run
 from gansynth.runs import Run
-from gansynth.study import Study
+
+if TYPE_CHECKING:  # a study brings torch with it, and a summary shall be read at once
+    from gansynth.study import Study
 
 VerdictWord = Literal["helps", "no evidence", "harms", "underpowered"]
 
@@ -133,13 +135,18 @@ class Summary(BaseModel):
     correlation: float = Field(description="The correlation of two repetitions' differences that the test allows for.")
     warnings: list[str]
 
+    def comparison(self, arm: str, against: str) -> Comparison | None:
+        """Return the test of `arm` against another one, if it was made."""
+        found = [one for one in self.comparisons if (one.arm, one.against) == (arm, against)]
+        return found[0] if found else None
+
 
 def read_summary(directory: Path) -> Summary:
     """Read the summary of the evaluation artifact at `directory`."""
     return Summary.model_validate_json((directory / SUMMARY_FILE).read_text())
 
 
-def current_summary(study: Study, run: Run) -> Summary | None:
+def current_summary(study: "Study", run: Run) -> Summary | None:
     """Read what the evaluation of a run found; None if it has none, or none that fits its study and its models."""
     try:
         check_run(study, run)

@@ -1,5 +1,6 @@
 """The run folder: where each artifact of a study lies, and who may write there."""
 
+import fcntl
 import hashlib
 import os
 import socket
@@ -16,6 +17,11 @@ from gansynth.errors import ArtifactError
 QUARANTINE_FILE = "quarantine.json"
 METRICS_FILE = "metrics.jsonl"
 SETBACKS_FILE = "setbacks.json"
+
+LOCK_FILE = ".lock"
+OWNER_FILE = ".owner"
+LOOK_SECONDS = 0.2
+"""How long a writer waits for those who only look whether a folder is held, which takes microseconds."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,11 @@ class Run:
         with hold_folder(self.root, "choose another --run-dir"):
             yield
 
+    @property
+    def holder(self) -> str | None:
+        """The process that is writing here, like 'process 12 on a-host'; None if there is none."""
+        return _owner(self.root) if _is_held(self.root / LOCK_FILE) else None
+
 
 @contextmanager
 def hold_folder(folder: Path, remedy: str) -> Iterator[None]:
@@ -97,16 +108,18 @@ def hold_folder(folder: Path, remedy: str) -> Iterator[None]:
     Raises:
         ArtifactError: Another process holds it, or the folder cannot be made; `remedy` says what to do.
     """
-    owner = folder / ".owner"
+    owner = folder / OWNER_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # one lock object per folder and process, which counts how often it is held
-        lock = FileLock((folder / ".lock").resolve(), timeout=0, is_singleton=True, thread_local=False)
+        path = (folder / LOCK_FILE).resolve()
+        lock = FileLock(path, timeout=LOOK_SECONDS, is_singleton=True, thread_local=False)
         lock.acquire()
         owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
     except Timeout:
-        holder = owner.read_text() if owner.exists() else "an unknown process"
-        raise ArtifactError(f"{folder}: another run is writing here ({holder}); wait for it or {remedy}") from None
+        raise ArtifactError(
+            f"{folder}: another run is writing here ({_owner(folder)}); wait for it or {remedy}"
+        ) from None
     except OSError as error:
         raise ArtifactError(f"{folder}: cannot be written ({error.strerror or error}); {remedy}") from None
     try:
@@ -115,6 +128,28 @@ def hold_folder(folder: Path, remedy: str) -> Iterator[None]:
         if lock.lock_counter == 1:
             owner.unlink(missing_ok=True)
         lock.release()
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return (folder / OWNER_FILE).read_text()
+    except FileNotFoundError:
+        return "an unknown process"
+
+
+def _is_held(lock: Path) -> bool:
+    """Tell whether a process holds a lock file. It keeps it: the lock that is tried is shared, and let go at once."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def repetition_label(repetition: int | None) -> str:

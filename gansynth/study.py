@@ -1,6 +1,6 @@
 """The study: one typed, frozen description of a run. Its fields are also the TOML keys and the Prefect form."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -239,8 +239,3 @@ class Study(Settings):
                 "gan.augmentation may include 'flip' only if modality.flip says that mirror images are valid"
             )
         return self
-
-    def part(self, *names: str) -> dict[str, Any]:
-        """Return the named sections and the seed as plain JSON data: the request of an artifact."""
-        dumped = self.model_dump(mode="json")
-        return {name: dumped[name] for name in ("seed", *names)}

@@ -1,13 +1,15 @@
 """What a run found, in short: the verdict and the gain table, as the command line prints them."""
 
+import sys
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from gansynth.formats import SPACE, gain, interval, metric_name, metric_value, typeset
-from gansynth.results import Summary, read_summary
-from gansynth.runs import Run
+from gansynth.results import Summary
+
+WIDEST = 10_000
 
 
 class GainRow(NamedTuple):
@@ -35,9 +37,8 @@ def gain_table(summary: Summary) -> list[GainRow]:
     return rows
 
 
-def print_findings(run: Run) -> None:
-    """Print the verdict and the gain table of an evaluated run."""
-    summary = read_summary(run.evaluation)
+def print_findings(summary: Summary) -> None:
+    """Print the verdict and the gain table of an evaluation."""
     heading, *rows = gain_table(summary)
     table = Table(heading.arm, box=None, pad_edge=False)
     for title in heading[1:-1]:
@@ -45,8 +46,19 @@ def print_findings(run: Run) -> None:
     table.add_column(heading.verdict)
     for row in rows:
         table.add_row(*row)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(typeset(summary.verdict.sentence).replace(SPACE, " "), markup=False)
+    console = output_console()
+    console.print(plain(typeset(summary.verdict.sentence)))
     console.print()
     console.print(table)
     console.print()
+
+
+def output_console() -> Console:
+    """Return standard output as a console: as wide as the terminal, and lines of any length elsewhere."""
+    width = None if sys.stdout.isatty() else WIDEST
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def plain(text: str) -> str:
+    """Return a text for terminals, where every space is alike."""
+    return text.replace(SPACE, " ")

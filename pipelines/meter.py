@@ -49,7 +49,7 @@ class Meter:
 
     def read(self, finished: int, now: float) -> Reading:
         """Look at the files when `finished` units are done."""
-        pieces = _read_pieces(self.folder)
+        pieces = read_pieces(self.folder)
         for path, piece in pieces.items():
             self.first.setdefault(path, piece.share)
         done = finished + sum(piece.share for piece in pieces.values())
@@ -59,7 +59,8 @@ class Meter:
         return Reading(min(1.0, done / max(1, self.total)), left, rate, tuple(pieces.values()))
 
 
-def _read_pieces(folder: Path) -> dict[Path, Piece]:
+def read_pieces(folder: Path) -> dict[Path, Piece]:
+    """Return the units at work that a progress folder tells of, by file."""
     pieces = {}
     for path in sorted(folder.glob("*.json")):
         with suppress(OSError, ValueError):  # finished at this moment

@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -124,10 +125,46 @@ def test_a_run_folder_has_one_writer_and_a_dead_one_is_forgotten(tmp_path: Path)
     ):
         pass
     assert child.pid is not None
+    assert Run(tmp_path).holder == f"process {child.pid} on {socket.gethostname()}"
     os.kill(child.pid, signal.SIGKILL)
     child.join()
+    assert Run(tmp_path).holder is None
     with Run(tmp_path).lock():
         with Run(tmp_path).lock():
             pass
         assert (tmp_path / ".owner").exists()  # the inner one has not let the folder go
     assert not (tmp_path / ".owner").exists()
+
+
+def _look(root: Path, stop: Path) -> None:
+    while not stop.exists():
+        _ = Run(root).holder
+        time.sleep(0.001)
+
+
+def test_looking_who_holds_a_run_takes_it_from_nobody(tmp_path: Path) -> None:
+    run, stop = Run(tmp_path / "run"), tmp_path / "stop"
+    lookers = [multiprocessing.get_context("spawn").Process(target=_look, args=(run.root, stop)) for _ in range(2)]
+    for looker in lookers:
+        looker.start()
+    try:
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            with run.lock():
+                assert run.holder is not None
+    finally:
+        stop.touch()
+        for looker in lookers:
+            looker.join()
+    assert [looker.exitcode for looker in lookers] == [0, 0]
+
+
+def test_what_was_spent_before_counts(tmp_path: Path) -> None:
+    make(tmp_path / "shard")
+    with publish(tmp_path / "whole", "export", {}, {}) as draft:
+        draft.seconds += 1000
+        draft.adopt(tmp_path / "shard")
+    whole, shard = read_manifest(tmp_path / "whole"), read_manifest(tmp_path / "shard")
+    assert whole.seconds > 1000 + shard.seconds
+    assert whole.cpu_seconds > shard.cpu_seconds
+    assert whole.peak_memory_mb >= shard.peak_memory_mb

@@ -36,6 +36,7 @@ STUDY = (
     "requests",
     "devices",
     "results",
+    "states",
     "cards",
 )
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")

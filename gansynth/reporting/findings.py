@@ -22,6 +22,7 @@ from gansynth.results import (
     read_summary,
 )
 from gansynth.runs import METRICS_FILE, QUARANTINE_FILE, Run, repetition_label
+from gansynth.states import Cost
 from gansynth.study import Study
 
 REJECTED = re.compile(r"rejected_([a-z]+)")
@@ -59,8 +60,7 @@ class Findings:
 
     def comparison(self, arm: str, against: str) -> Comparison | None:
         """Return the test of `arm` against another one, if it was made."""
-        found = [one for one in self.summary.comparisons if (one.arm, one.against) == (arm, against)]
-        return found[0] if found else None
+        return self.summary.comparison(arm, against)
 
     @property
     def rare_classes(self) -> list[str]:
@@ -138,28 +138,9 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
     )
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a stage took, over all its artifacts: sums of the times in seconds, the largest memory in MiB."""
-
-    artifacts: int
-    seconds: float
-    cpu_seconds: float
-    peak_memory_mb: float
-
-
 def costs(findings: Findings) -> dict[str, Cost]:
     """Return the cost of each stage that left artifacts."""
-    return {
-        stage: Cost(
-            artifacts=len(found),
-            seconds=sum(one.seconds for one in found.values()),
-            cpu_seconds=sum(one.cpu_seconds for one in found.values()),
-            peak_memory_mb=max(one.peak_memory_mb for one in found.values()),
-        )
-        for stage, found in findings.manifests.items()
-        if found
-    }
+    return {stage: Cost.of(found.values()) for stage, found in findings.manifests.items() if found}
 
 
 def arm_deviations(findings: Findings) -> dict[str, dict[str, float]]:

@@ -4,8 +4,9 @@ import math
 from typing import NamedTuple
 
 from gansynth import formats
-from gansynth.reporting.findings import Cost, Findings, arm_deviations, class_fidelity, costs, kept_per_class, rejected
+from gansynth.reporting.findings import Findings, arm_deviations, class_fidelity, costs, kept_per_class, rejected
 from gansynth.runs import repetition_label
+from gansynth.states import Cost
 
 LOWER_IS_BETTER = ("log_loss",)
 DELIVERED = "the delivered dataset"
@@ -131,12 +132,7 @@ def synthetic_table(findings: Findings) -> Table:
 def cost_table(findings: Findings) -> Table:
     """What each stage took: sums over repetitions, and the largest memory."""
     by_stage = costs(findings)
-    total = Cost(
-        artifacts=sum(cost.artifacts for cost in by_stage.values()),
-        seconds=sum(cost.seconds for cost in by_stage.values()),
-        cpu_seconds=sum(cost.cpu_seconds for cost in by_stage.values()),
-        peak_memory_mb=max(cost.peak_memory_mb for cost in by_stage.values()),
-    )
+    total = Cost.of([one for found in findings.manifests.values() for one in found.values()])
     return Table(
         ["Stage", "Artifacts", "Time", "Processor time", "Peak memory"],
         [

@@ -80,6 +80,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     if study.evaluation.inception_weights:  # told now rather than after hours of training
         modality.check_weights(Path(study.evaluation.inception_weights))
     with publish(directory, "train", request, parents) as draft:
+        draft.seconds = job.restore()[1].seconds  # of an interrupted training
         fabric.launch(partial(_fit_gan, job=job))
         players, counters = job.restore()
         teacher = fit_teacher(study, samples, dataset.groups[rows], _seed_index(repetition))

@@ -51,6 +51,7 @@ def gansynth(
       gansynth augment data/studies/fashion_rare.toml
       gansynth augment my.toml --set gan.kimg=200 --set evaluation.repetitions=10
       gansynth generate runs/my --count 5000 --format folder --out synthetic/
+      gansynth runs
       gansynth doctor
     """
 
@@ -64,6 +65,8 @@ for command in (
     flows.report,
     servers.serve,
     servers.setup_server,
+    views.runs,
+    views.show,
     views.doctor,
 ):
     app.command()(command)

@@ -70,9 +70,10 @@ def run_batch(target: Path, run_dir: Path | None, asked: dict[str, Any], out: st
 def _conclude(stage: str, run: "Run") -> None:
     """Print what the run found, once it has been evaluated, and where to find what was made."""
     if stage in {"evaluate", "report"}:
+        from gansynth.results import read_summary
         from pipelines.findings import print_findings
 
-        print_findings(run)
+        print_findings(read_summary(run.evaluation))
     made = {
         "ingest": [("Dataset", run.dataset)],
         "train": [("Generator", run.model(None))],

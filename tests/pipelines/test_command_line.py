@@ -1,9 +1,11 @@
 """What the command line answers without running a flow."""
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
@@ -65,6 +67,62 @@ def test_errors_are_one_line_and_exit_with_1(start: Start, workplace: Path) -> N
         assert errors.count("\n") == 1
         assert "hush" not in errors
     assert not (workplace / "runs").exists()
+
+
+def test_as_json_errors_are_one_object_a_line(start: Start) -> None:
+    wrong = [
+        (("train", "nowhere.toml", "--log-format", "json"), {}, 1, "nowhere.toml: No such file"),
+        (("train", "nowhere.toml", "--log-format=xml"), {}, 2, "not one of 'text', 'json'"),
+        (("train", "nowhere.toml", "--sett", "seed=1"), {"GANSYNTH_LOG_FORMAT": "json"}, 2, "No such option: --sett"),
+        (("generate", "runs/tiny", "--balance"), {"GANSYNTH_LOG_FORMAT": "json"}, 2, "need --out"),
+        (("show", "nowhere"), {"GANSYNTH_LOG_FORMAT": "json"}, 1, "nowhere: holds no run"),
+    ]
+    started = [start(*arguments, **environment) for arguments, environment, _, _ in wrong]
+    for process, (arguments, _, status, reason) in zip(started, wrong, strict=True):
+        output, errors = process.communicate()
+        assert (process.returncode, output) == (status, "")
+        if "--log-format=xml" in arguments:
+            assert reason in errors
+            continue
+        line = json.loads(errors)
+        assert (line["level"], line["logger"]) == ("ERROR", "gansynth")
+        assert reason in line["message"]
+        assert datetime.fromisoformat(line["timestamp"]).utcoffset() == timedelta(0)
+
+
+def test_runs_and_show_come_without_heavy_imports(workplace: Path) -> None:
+    script = (
+        "import sys; from pipelines.cli import app; app(['runs', '--json'], standalone_mode=False);"
+        " import pipelines.run_card, pipelines.run_list;"
+        " print({'torch', 'prefect', 'numpy', 'pandas'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", script]
+    output = subprocess.run(command, cwd=workplace, capture_output=True, text=True, check=True).stdout
+    assert output == "[]\nset()\n"
+
+
+def test_a_folder_without_runs_says_how_to_make_one(start: Start) -> None:
+    output, errors = start("runs").communicate()
+    assert output == "runs: no runs there; `gansynth augment STUDY.toml` makes one\n"
+    assert errors == ""
+
+
+def test_a_damaged_run_is_listed_with_the_reason(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "study.json").write_text('{"name": ')
+    process = start("runs", str(tmp_path))
+    output, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    heading, row, reason = output.splitlines()
+    assert heading.split()[:2] == ["run", "state"]
+    assert row.split()[:2] == ["torn", "damaged"]
+    assert re.match(rf"{tmp_path}/torn/study\.json: damaged \(.*\); run again from", reason)
+    output, _ = start("runs", "--json", str(tmp_path)).communicate()
+    [found] = json.loads(output)
+    assert (found["run"], found["state"], found["damage"]) == (str(tmp_path / "torn"), "damaged", reason)
+    process = start("show", str(tmp_path / "torn"))
+    output, errors = process.communicate()
+    assert (process.returncode, output, errors) == (1, "", f"gansynth: {reason}\n")
 
 
 def test_doctor_says_what_a_study_would_use(start: Start) -> None:

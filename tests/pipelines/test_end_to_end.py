@@ -122,6 +122,44 @@ def test_prefect_holds_flows_tasks_and_findings(augmented: tuple[str, str], work
     assert "data:image/png;base64," in data
 
 
+def test_runs_lists_the_run_with_its_verdict(
+    start: Start,
+    workplace: Path,
+    augmented: tuple[str, str],  # noqa: ARG001 - it made the run
+) -> None:
+    summary = read_summary(Run(workplace / "runs" / "tiny").evaluation)
+    output, errors = start("runs").communicate(timeout=PATIENCE)
+    assert errors == ""
+    heading, row = output.splitlines()
+    assert heading.split() == ["run", "state", "over", "real", "over", "best", "without", "GAN", "changed", "time"]
+    assert row.split()[:2] == ["tiny", "reported"]
+    assert f" {summary.verdict.against_real}, " in row
+    output, _ = start("runs", "runs", "--json").communicate(timeout=PATIENCE)
+    [found] = json.loads(output)
+    assert (found["run"], found["state"], found["running"]) == ("runs/tiny", "reported", None)
+    assert found["verdict"] == summary.verdict.model_dump()
+    assert found["stages"]["evaluate"]["artifacts"] == found["stages"]["evaluate"]["total"] == 9
+    assert found["seconds"] == pytest.approx(sum(stage["seconds"] for stage in found["stages"].values()))
+
+
+def test_show_prints_the_card_of_a_run(start: Start, workplace: Path, augmented: tuple[str, str]) -> None:
+    verdict = augmented[0].splitlines()[0]
+    output, errors = start("show", "runs/tiny").communicate(timeout=PATIENCE)
+    assert errors == ""
+    assert "\x1b" not in output
+    lines = [line.rstrip() for line in output.splitlines()]
+    assert lines[0] == "tiny: reported"
+    assert f"source         {workplace / 'shapes'} (licence: unknown)" in lines
+    assert "dataset        2 classes, 48 rows" in lines
+    assert "GAN            residual, 0.32 thousand images" in lines
+    assert any(re.fullmatch(r"evaluate +9 of 9 +[\d.]+ s +[\d.]+ s +\d+ MiB", line) for line in lines)
+    assert verdict in lines
+    assert any(line.startswith("fidelity      KID ") for line in lines)
+    assert "report             runs/tiny/report/index.html" in lines
+    for warning in json.loads((workplace / "runs" / "tiny" / "report" / "report.json").read_text())["warnings"]:
+        assert f"warning: {warning}" in lines
+
+
 def test_any_number_of_samples_comes_from_a_trained_run(
     start: Start,
     workplace: Path,
@@ -203,6 +241,22 @@ def test_same_run_again_makes_only_what_changed(start: Start, workplace: Path, a
     assert read_study(run).evaluation.alpha == 0.1
 
 
+def test_progress_as_json_is_one_object_a_line(start: Start, workplace: Path, api: str) -> None:
+    process = start("generate", "runs/tiny", GANSYNTH_LOG_FORMAT="json", PREFECT_API_URL=api)
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert output == "Synthetic dataset: runs/tiny/synthetic\n"
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert [line["state"] for line in lines] == ["started", "running", "running", "running", "done"]
+    assert [line["finished"] for line in lines] == [0, 1, 2, 3, 3]
+    seconds = [line["seconds"] for line in lines]
+    assert seconds == sorted(seconds)
+    common = {"level": "INFO", "logger": "gansynth", "study": "tiny", "stage": "generate", "total": 3}
+    for line in lines:
+        assert line.items() >= {**common, "run": str(workplace / "runs" / "tiny")}.items()
+        assert {"timestamp", "message"} <= set(line)
+
+
 def test_error_in_a_worker_is_one_line(start: Start, api: str) -> None:
     process = start("train", "tiny.toml", "--run-dir", "runs/empty", PREFECT_API_URL=api)
     output, errors = process.communicate(timeout=PATIENCE)
@@ -240,6 +294,9 @@ def test_a_run_that_is_ended_leaves_no_process_and_no_lock(
     while not list(run.progress.glob("train*")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.2)
     assert len(marked(mark)) > 3
+    card, _ = start("show", str(run.root)).communicate(timeout=PATIENCE)
+    assert card.startswith(f"{word}: running (process {process.pid} on {socket.gethostname()}): ingested\n")
+    assert re.search(r"^at work: train repetition \d \(\d+ %, \d+:\d\d\)$", card, re.MULTILINE)
     os.killpg(process.pid, sent)  # to all processes at once, as terminals and batch systems do
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + sent
@@ -249,6 +306,9 @@ def test_a_run_that_is_ended_leaves_no_process_and_no_lock(
     while marked(mark) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert marked(mark) == []
+    card, _ = start("show", str(run.root)).communicate(timeout=PATIENCE)
+    assert card.startswith(f"{word}: interrupted: ingested\n")
+    assert f"No verdict yet. Go on with: gansynth augment {run.root}\n" in card
     with run.lock():
         assert manifests(run).keys() == {"dataset"}
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 from shapes import draw_shapes
 
 from gansynth.artifacts import read_manifest
@@ -85,11 +86,15 @@ def test_killed_and_resumed_training_ends_with_the_same_weights(tiny_study: Stud
     child.join()
     assert state.exists()
     assert not run.model(0).exists()
+    with safe_open(state, "numpy") as stored:
+        metadata = stored.metadata()
+    save_file(load_file(state), state, metadata | {"seconds": "1000"})
     resumed = weights(train_repetition(study, run, 0))
     assert all(np.array_equal(expected[name], resumed[name]) for name in expected)
     steps = [json.loads(line)["step"] for line in (run.model(0) / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(set(steps))
     assert not state.parent.exists()
+    assert read_manifest(run.model(0)).seconds > 1000  # with what was spent before the end
 
 
 def test_the_time_limit_ends_training_early(tiny_study: Study, make_run: MakeRun) -> None:
