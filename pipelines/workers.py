@@ -52,11 +52,14 @@ def warm_up() -> None:
 
 
 def worker_count(compute: ComputeConfig) -> int:
-    """Return how many workers run side by side: as set, else one on a GPU and one per usable core without."""
+    """Return how many workers run side by side: as set, else one on a GPU and one per usable core without.
+
+    Where several processes train one generator together, a worker takes as many cores.
+    """
     if compute.workers:
         return compute.workers
     on_gpu = compute.accelerator in {"cuda", "gpu"} or (compute.accelerator == "auto" and torch.cuda.is_available())
-    return 1 if on_gpu else joblib.cpu_count()
+    return 1 if on_gpu else max(1, joblib.cpu_count() // compute.devices)
 
 
 def in_worker(
