@@ -1,17 +1,19 @@
 """Where the numbers are computed: Lightning Fabric, set up from the study."""
 
 import logging
+import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment, find_free_network_port
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
 from gansynth import processes
 from gansynth.errors import StudyError, TrainingError
@@ -45,28 +47,43 @@ def make_training_fabric(compute: ComputeConfig) -> Fabric:
     if compute.devices == 1:
         return make_fabric(compute)
     # named, lest Fabric takes the processes of a batch system for its own
-    return _make(compute, devices=compute.devices, strategy="ddp_spawn", plugins=LightningEnvironment())
+    return _make(compute, devices=compute.devices, strategy="ddp", plugins=LightningEnvironment())
 
 
-def launch(fabric: Fabric, function: Callable[[Fabric], None]) -> None:
-    """Call a function in each process of a Fabric.
+def launch(fabric: Fabric, compute: ComputeConfig, function: Callable[[Fabric], None]) -> None:
+    """Call a function in each process of a Fabric, with that process's own Fabric; start those that are still to be.
 
     Raises:
-        TrainingError: One that was started for it failed or was killed; the others are then ended.
+        TrainingError: One that was started here failed or was killed; the others are then ended.
     """
+    if fabric.world_size == 1 or TorchElasticEnvironment.detect():
+        fabric.launch(function)
+        return
     try:
-        fabric.launch(function if TorchElasticEnvironment.detect() else partial(_call_and_part, function=function))
+        port = find_free_network_port()
+        spawn(_run, (compute, function, port), nprocs=compute.devices)  # type: ignore[no-untyped-call]  # torch's
     except (ProcessExitedException, ProcessRaisedException) as error:
         log.info("%s", error)
         reason = str(error).strip().splitlines()[-1]
         raise TrainingError(
-            f"gan: one of {fabric.world_size} processes failed ({reason}); run again to resume"
+            f"gan: one of {compute.devices} processes failed ({reason}); run again to resume"
         ) from error
 
 
-def _call_and_part(fabric: Fabric, function: Callable[[Fabric], None]) -> None:
-    function(fabric)
+def _run(number: int, compute: ComputeConfig, function: Callable[[Fabric], None], port: int) -> None:
+    """Be one of the processes that `launch` starts."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    # what Fabric goes by
+    os.environ |= {"LOCAL_RANK": str(number), "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    make_training_fabric(compute).launch(function)
     processes.part()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _make(compute: ComputeConfig, **options: Any) -> Fabric:  # noqa: ANN401  # Fabric's own options

@@ -6,6 +6,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+from gansynth import processes
 from gansynth.errors import GansynthError, StudyError
 from gansynth.runs import Run
 from gansynth.study import Study
@@ -20,16 +21,15 @@ def main() -> None:
     parser.add_argument("--repetition", metavar="N", help="from 1, or 'delivery'; all of them unless given")
     arguments = parser.parse_args()
     run = Run(arguments.run)
-    first, first_here = (os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK"))
     try:
         study = read_study(run)
         wanted = _repetitions(study, arguments.repetition)
+        first = os.environ.get("RANK", "0") == "0"
         with run.lock() if first else nullcontext():
             train(study, run, wanted)
+        processes.part()
     except GansynthError as error:
-        if first_here:  # what goes wrong goes wrong in all processes of a machine
-            sys.stderr.write(f"gansynth: {error}\n")
-        sys.exit(1)
+        sys.exit(f"gansynth: {error}")
 
 
 def _repetitions(study: Study, name: str | None) -> list[int | None] | None:

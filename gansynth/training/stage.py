@@ -88,10 +88,10 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         modality.check_weights(Path(study.evaluation.inception_weights))
     fit = partial(_fit_gan, job=job)
     if not fabric.is_global_zero:
-        launch(fabric, fit)
+        launch(fabric, study.compute, fit)
         return directory
     with publish(directory, "train", request, parents) as draft:
-        launch(fabric, fit)
+        launch(fabric, study.compute, fit)
         players, counters = job.restore()
         if len(counters.setbacks) > MOST_SETBACKS:
             raise TrainingError(
