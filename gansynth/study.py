@@ -187,7 +187,12 @@ class ComputeConfig(Settings):
     """Where the work runs. Only `precision` changes results by more than last digits."""
 
     accelerator: str = Field(default="auto", description="Lightning Fabric accelerator: `auto`, `cpu`, `cuda`, `mps`.")
-    devices: int = Field(default=1, ge=1, description="Processes or devices that train one generator together.")
+    devices: int = Field(
+        default=1,
+        ge=1,
+        description="Processes or devices of this machine that train one generator together; `gan.batch_size` must be a"
+        " multiple of it.",
+    )
     strategy: Literal["auto", "ddp"] = Field(
         default="auto",
         description="How several devices train together: `ddp`, each with an equal part of every batch; `auto`, that.",

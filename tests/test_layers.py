@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUND = ("samples", "artifacts", "runs", "progress", "seeding", "settings", "errors", "threads", "drawing", "warping")
+GROUND = (
+    "samples",
+    "artifacts",
+    "runs",
+    "progress",
+    "seeding",
+    "settings",
+    "errors",
+    "threads",
+    "processes",
+    "drawing",
+    "warping",
+)
 AXES = ("modalities", "gans")
 STUDY = (
     "study",
