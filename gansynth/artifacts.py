@@ -45,7 +45,7 @@ class Manifest(BaseModel):
         versions: Versions of Python and the libraries that made it.
         seconds: Wall-clock time it took.
         cpu_seconds: Processor time it took, over all threads of the process and of those that it started.
-        peak_memory_mb: Largest resident memory of the process while it was made, in MiB.
+        peak_memory_mb: Largest resident memory of the process while it was made, or of one that it started, in MiB.
         files: Every file except the manifest itself.
     """
 
@@ -252,8 +252,10 @@ def _reset_peak_memory() -> None:
 
 
 def _peak_memory_mb() -> float:
+    of_started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     try:
         status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        own = int(status.split("VmHWM:")[1].split()[0])
     except (OSError, IndexError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return max(own, of_started) / 1024

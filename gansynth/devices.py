@@ -76,7 +76,7 @@ def _run(number: int, compute: ComputeConfig, function: Callable[[Fabric], None]
     # what Fabric goes by
     os.environ |= {"LOCAL_RANK": str(number), "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     make_training_fabric(compute).launch(function)
-    processes.part()
+    processes.leave()
 
 
 def _die_with_parent() -> None:

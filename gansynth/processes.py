@@ -24,8 +24,8 @@ def mean(value: Tensor) -> Tensor:
     return total(value) / count() if count() > 1 else value
 
 
-def part() -> None:
-    """Let go of the other processes, which do the same; without it, torch may abort a process that ends."""
+def leave() -> None:
+    """Let go of the other processes; without it, torch may abort a process that ends."""
     if count() > 1:
         distributed.destroy_process_group()
 

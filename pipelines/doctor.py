@@ -91,8 +91,8 @@ def _traps(compute: ComputeConfig) -> list[str]:
         traps.append(f"{memory:.1f} GiB of memory are little for {workers} workers; set compute.workers lower")
     if workers * compute.devices * compute.threads > joblib.cpu_count():
         traps.append(
-            f"{workers} workers with {compute.devices * compute.threads} threads each share {joblib.cpu_count()} cores;"
-            " lower one of them"
+            f"{workers} workers of {compute.devices} process(es) with {compute.threads} threads each share"
+            f" {joblib.cpu_count()} cores; lower one of them"
         )
     if _disk_gib() < LEAST_DISK:
         traps.append(f"{_disk_gib():.1f} GiB of disk are free here; a run may need more")

@@ -52,14 +52,11 @@ def warm_up() -> None:
 
 
 def worker_count(compute: ComputeConfig) -> int:
-    """Return how many workers run side by side: as set, else one on a GPU and one per usable core without.
-
-    Where several processes train one generator together, a worker takes as many cores.
-    """
+    """Return how many workers run side by side: as set, else one on a GPU and one per usable core without."""
     if compute.workers:
         return compute.workers
     on_gpu = compute.accelerator in {"cuda", "gpu"} or (compute.accelerator == "auto" and torch.cuda.is_available())
-    return 1 if on_gpu else max(1, joblib.cpu_count() // compute.devices)
+    return 1 if on_gpu else joblib.cpu_count()
 
 
 def in_worker(

@@ -198,8 +198,10 @@ class BatchNorm(nn.BatchNorm2d):
         centred = wide - mean
         variance = processes.mean(centred.square().mean((0, 2, 3), keepdim=True))
         self._remember(mean.detach().flatten(), variance.detach().flatten(), processes.count() * x[:, 0].numel())
-        x = (centred * torch.rsqrt(variance + self.eps)).to(x.dtype)
-        return x if self.weight is None else torch.addcmul(self.bias[:, None, None], x, self.weight[:, None, None])
+        normal = centred * torch.rsqrt(variance + self.eps)
+        if self.affine:
+            normal = torch.addcmul(self.bias[:, None, None], normal, self.weight[:, None, None])
+        return normal.to(x.dtype)
 
     def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:
         """Let what is used outside training follow; `values` is the number of values in a channel of the batch."""

@@ -27,7 +27,7 @@ def main() -> None:
         first = os.environ.get("RANK", "0") == "0"
         with run.lock() if first else nullcontext():
             train(study, run, wanted)
-        processes.part()
+        processes.leave()
     except GansynthError as error:
         sys.exit(f"gansynth: {error}")
 

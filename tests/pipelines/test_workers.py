@@ -97,4 +97,3 @@ def test_number_of_workers() -> None:
     assert worker_count(ComputeConfig(workers=3)) == 3
     assert worker_count(ComputeConfig(accelerator="cuda")) == 1
     assert 1 <= worker_count(ComputeConfig(accelerator="cpu")) <= (os.cpu_count() or 1)
-    assert worker_count(ComputeConfig(accelerator="cpu", devices=os.cpu_count() or 1)) == 1
