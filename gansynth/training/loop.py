@@ -90,7 +90,7 @@ class AdversarialLoop:
         self.n_classes = len(samples.class_names)
 
     def step(self, number: int) -> Mapping[str, Tensor]:
-        """Take one step of both networks; return the losses and mean logits of this process's rows, still on the device."""
+        """Take one step of both networks; return the losses and mean logits of its process, still on the device."""
         # 0 for the first process, whichever this is
         self.random.generator.manual_seed(derive_seed(self.seed, "step", number, 0))
         self._schedule(number)
