@@ -1,14 +1,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+CHROMIUM ?= chromium
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help demo test test-all check docs bench-gain bench-speed clean
+.PHONY: help demo test test-all test-ui check docs bench-gain bench-speed clean
 
 help:
 	@echo "make demo        install, and run the main job on the data that ship with the project"
 	@echo "make test        install, and run the tests"
 	@echo "make test-all    the same with the slow ones"
+	@echo "make test-ui     drive Prefect's UI in a browser; needs Chromium, and installs Debian's where it may"
 	@echo "make check       lint, formatting, types and the layers of imports"
 	@echo "make docs        write docs/cli.md and docs/settings.md from the code"
 	@echo "make bench-gain  measure the gain on the data that ship, from 10 images a class to a long tail"
@@ -23,6 +25,11 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	$(PYTEST) -m "slow or not slow"
+
+test-ui: $(INSTALLED)
+	@command -v $(CHROMIUM) > /dev/null || { apt-get update && apt-get install --yes chromium; } \
+		|| { echo "no Chromium: install it, or name its program by CHROMIUM=..."; exit 1; }
+	CHROMIUM=$$(command -v $(CHROMIUM)) $(BIN)/pytest -m ui
 
 check: $(INSTALLED)
 	$(BIN)/ruff check

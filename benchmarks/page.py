@@ -3,8 +3,8 @@
 import pandas as pd
 from markupsafe import Markup
 
+from gansynth.formats import gain, interval
 from gansynth.reporting.figures import Scale, axis, forest_row, kind_of
-from gansynth.reporting.formats import gain, interval
 from gansynth.study import EvaluationConfig
 
 SMALLEST_GAIN = 100 * EvaluationConfig().smallest_gain

@@ -7,7 +7,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -70,7 +70,15 @@ class Draft:
     counts: dict[str, int] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     peak_memory_mb: float = 0.0
-    adopted: dict[str, FileRecord] = field(default_factory=dict)
+    records: dict[str, FileRecord] = field(default_factory=dict)
+    adopted: set[str] = field(default_factory=set)
+
+    def record(self, name: str) -> FileRecord:
+        """Return size and digest of a file that is complete; it is read once."""
+        if name not in self.records:
+            path = self.path / name
+            self.records[name] = FileRecord(size=path.stat().st_size, sha256=file_digest(path))
+        return self.records[name]
 
     def adopt(self, directory: Path) -> Manifest:
         """Take over all files of a finished artifact, with what they cost, and return its manifest.
@@ -85,7 +93,8 @@ class Draft:
                 target.hardlink_to(directory / name)
             except OSError:
                 (directory / name).replace(target)
-        self.adopted |= manifest.files
+        self.records |= manifest.files
+        self.adopted |= manifest.files.keys()
         self.cpu_seconds += manifest.cpu_seconds
         self.peak_memory_mb = max(self.peak_memory_mb, manifest.peak_memory_mb)
         return manifest
@@ -100,16 +109,13 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
     Raises:
         ArtifactError: A file cannot be written (no room, no permission).
     """
-    partial = directory.with_name(f".{directory.name}.partial")
     started, started_cpu = time.monotonic(), _cpu_seconds()
     _reset_peak_memory()
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    with _in_place_of(directory) as partial:
         draft = Draft(partial)
         yield draft
         files = {
-            name: draft.adopted.get(name) or FileRecord(size=path.stat().st_size, sha256=file_digest(path))
+            name: draft.record(name)
             for path in sorted(partial.rglob("*"))
             if path.is_file() and (name := path.relative_to(partial).as_posix())
         }
@@ -127,14 +133,25 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
             files=files,
         )
         (partial / MANIFEST).write_text(manifest.model_dump_json(indent=1))
-        _flush(partial)
-        _swap(partial, directory)
-    except OSError as error:
-        raise ArtifactError(
-            f"{directory}: cannot be written ({error.strerror or error}); make room or choose another place"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _flush(partial, draft.adopted)
+
+
+def amend(directory: Path, name: str, content: bytes) -> None:
+    """Replace one file of an artifact; all else stays, also what its manifest says of how it was made.
+
+    Raises:
+        ArtifactError: There is no artifact, or it cannot be written.
+    """
+    manifest = read_manifest(directory)
+    with _in_place_of(directory) as partial:
+        others = [path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()]
+        linked = {other for other in others if other not in (name, MANIFEST) and _link(directory, partial, other)}
+        (partial / name).write_bytes(content)
+        record = FileRecord(size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        files = manifest.files | {name: record}
+        amended = manifest.model_copy(update={"files": files, "digest": _digest_of(files)})
+        (partial / MANIFEST).write_text(amended.model_dump_json(indent=1))
+        _flush(partial, linked)
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -173,10 +190,9 @@ def answers(manifest: Manifest, request: dict[str, Any], parents: dict[str, str]
 def is_current(directory: Path, request: dict[str, Any], parents: dict[str, str]) -> bool:
     """Tell whether `directory` holds an artifact that answers this request, each file as it was written."""
     try:
-        manifest = verify(directory)
+        return answers(read_manifest(directory), request, parents) and bool(verify(directory))
     except ArtifactError:
         return False
-    return answers(manifest, request, parents)
 
 
 def file_digest(path: Path) -> str:
@@ -216,9 +232,40 @@ def _plain(request: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _flush(directory: Path) -> None:
+@contextmanager
+def _in_place_of(directory: Path) -> Iterator[Path]:
+    """Give a folder to write to, and put it in the place of `directory` when the block ends without an error."""
+    partial = directory.with_name(f".{directory.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        _swap(partial, directory)
+    except OSError as error:
+        raise ArtifactError(
+            f"{directory}: cannot be written ({error.strerror or error}); make room or choose another place"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _link(directory: Path, partial: Path, name: str) -> bool:
+    """Let a file of `directory` lie in `partial` too; copy it where the file system has no hard links."""
+    target = partial / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(directory / name)
+    except OSError:
+        shutil.copyfile(directory / name, target)
+        return False
+    return True
+
+
+def _flush(directory: Path, flushed: Collection[str]) -> None:
+    """Flush all files but those that have been flushed where they come from, and all folders."""
+    paths = [path for path in directory.rglob("*") if path.relative_to(directory).as_posix() not in flushed]
     # side by side: file systems write many flushes of one moment together
-    in_threads(_flush_one, [*directory.rglob("*"), directory], FLUSHES_AT_ONCE)
+    in_threads(_flush_one, [*paths, directory], FLUSHES_AT_ONCE)
 
 
 def _flush_one(path: Path) -> None:

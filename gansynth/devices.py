@@ -17,6 +17,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 
 from gansynth import processes
 from gansynth.errors import StudyError, TrainingError
+from gansynth.stopping import stopping_postponed
 from gansynth.study import ComputeConfig
 
 log = logging.getLogger(__name__)
@@ -59,9 +60,14 @@ def launch(fabric: Fabric, compute: ComputeConfig, function: Callable[[Fabric], 
     if fabric.world_size == 1 or TorchElasticEnvironment.detect():
         fabric.launch(function)
         return
+    arguments = (compute, function, find_free_network_port())
     try:
-        port = find_free_network_port()
-        spawn(_run, (compute, function, port), nprocs=compute.devices)  # type: ignore[no-untyped-call]  # torch's
+        with stopping_postponed() as asked_to_stop:
+            started = spawn(_run, arguments, compute.devices, join=False)  # type: ignore[no-untyped-call]  # torch's
+            while not started.join(timeout=0.5):
+                if asked_to_stop():
+                    for process in started.processes:
+                        process.terminate()
     except (ProcessExitedException, ProcessRaisedException) as error:
         log.info("%s", error)
         reason = str(error).strip().splitlines()[-1]

@@ -4,6 +4,7 @@
      ├── StudyError      a setting is missing, misspelt or out of range
      ├── SourceError     a data source, or too many of its rows, cannot be read
      ├── ArtifactError   a run folder or one of its artifacts is absent, locked, changed or of another version
+     ├── RemoteError     remote storage cannot be reached, or refuses
      ├── TrainingError   adversarial training produced numbers that cannot be used, or lost one of its processes
      └── EvaluationError the data do not allow the comparison that was asked for
 
@@ -25,6 +26,10 @@ class SourceError(GansynthError):
 
 class ArtifactError(GansynthError):
     """A run folder or one of its artifacts is absent, locked, changed or of another version."""
+
+
+class RemoteError(GansynthError):
+    """Remote storage cannot be reached, or refuses."""
 
 
 class TrainingError(GansynthError):

@@ -1,9 +1,15 @@
-"""What an evaluation found: written by the evaluation stage as `summary.json`, read by the report."""
+"""What an evaluation found: written by the evaluation stage as `summary.json`, read by the report and dataset cards."""
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
+
+from gansynth.artifacts import verify
+from gansynth.errors import ArtifactError
+from gansynth.requests import check_run
+from gansynth.runs import Run
+from gansynth.study import Study
 
 VerdictWord = Literal["helps", "no evidence", "harms", "underpowered"]
 
@@ -131,3 +137,13 @@ class Summary(BaseModel):
 def read_summary(directory: Path) -> Summary:
     """Read the summary of the evaluation artifact at `directory`."""
     return Summary.model_validate_json((directory / SUMMARY_FILE).read_text())
+
+
+def current_summary(study: Study, run: Run) -> Summary | None:
+    """Read what the evaluation of a run found; None if it has none, or none that fits its study and its models."""
+    try:
+        check_run(study, run)
+        verify(run.evaluation)
+        return read_summary(run.evaluation)
+    except (ArtifactError, ValidationError):
+        return None

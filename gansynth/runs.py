@@ -1,5 +1,6 @@
 """The run folder: where each artifact of a study lies, and who may write there."""
 
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
@@ -51,6 +52,15 @@ class Run:
     def progress(self) -> Path:
         """The folder of the small files that tell how far running work is."""
         return self.root / ".progress"
+
+    @property
+    def mirror(self) -> Path:
+        """The copy of a remote source, as long as it is read."""
+        return self.root / ".source"
+
+    def outgoing(self, url: str) -> Path:
+        """The local copy of a batch, until it has been sent to a URL."""
+        return self.root / f"outgoing-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
 
     def model(self, repetition: int | None) -> Path:
         """A trained generator."""

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from gansynth.gans import AnyGan, ResidualConfig
 from gansynth.modalities import AnyModality, ImageConfig
+from gansynth.remote import is_url, split_url
 from gansynth.settings import Settings
 
 ArmName = Literal["real", "oversampled", "classical", "gan", "gan+classical", "shuffled"]
@@ -19,8 +20,9 @@ class SourceConfig(Settings):
     """Where the labelled data come from."""
 
     path: str = Field(
-        description="A folder, a Parquet file, a folder with `train` and `test` parts of either,"
-        " or `torchvision:NAME` for a dataset of torchvision. Relative paths start at the study file."
+        description="A folder, a Parquet file, a folder with `train` and `test` parts of either, the same at an `s3://`"
+        " or `gs://` URL, or `torchvision:NAME` for a dataset of torchvision. Relative paths start at the study file;"
+        " credentials for a URL are taken from the environment and never stored."
     )
     format: Literal["auto", "image_folder", "parquet", "labels_csv", "torchvision"] = Field(
         default="auto", description="How the source is laid out; `auto` looks at what is there."
@@ -35,6 +37,15 @@ class SourceConfig(Settings):
         " duplicates only.",
     )
     licence: str = Field(default="unknown", description="Licence of the source; it is carried into every output.")
+
+    @model_validator(mode="after")
+    def _check_url(self) -> "SourceConfig":
+        if is_url(self.path):
+            try:
+                split_url(self.path)
+            except ValueError as error:
+                raise ValueError(f"path: {error}") from None
+        return self
 
 
 class ScarcityConfig(Settings):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from gansynth.errors import ArtifactError, StudyError
+from gansynth.remote import is_url
 from gansynth.runs import Run
 from gansynth.study import Study
 
@@ -36,6 +37,17 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         if isinstance(settings, dict) and isinstance(settings.get(name), str):
             settings[name] = _absolute(settings[name], path.parent)
     return _build(data, overrides, str(path))
+
+
+def with_absolute_paths(study: Study) -> Study:
+    """Return the study with paths that do not depend on the current folder; relative ones start there."""
+    for section, name in PATHS:
+        settings = getattr(study, section)
+        path = getattr(settings, name)
+        if path is not None:
+            absolute = settings.model_copy(update={name: _absolute(path, Path.cwd())})
+            study = study.model_copy(update={section: absolute})
+    return study
 
 
 def check_settings(model: type[Model], data: dict[str, Any]) -> Model:
@@ -97,7 +109,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _absolute(source: str, folder: Path) -> str:
-    if source.startswith("torchvision:"):
+    if source.startswith("torchvision:") or is_url(source):
         return source
     return str((folder / Path(source).expanduser()).resolve())
 

@@ -1,73 +1,72 @@
-"""What a run found, in short: the table that the command line prints and the artifact that Prefect's UI shows."""
+"""What a run found, as the artifacts that Prefect's UI shows.
+
+They belong to the outermost flow run, for that is the one that people start and look at.
+"""
 
 import base64
 import io
-from typing import NamedTuple
+from pathlib import Path
+from uuid import UUID
 
 import pandas as pd
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
+from prefect.artifacts import MarkdownArtifact, TableArtifact
+from prefect.runtime import flow_run
 
-from gansynth.reporting.formats import SPACE, gain, interval, metric_name, metric_value, typeset
-from gansynth.results import GRID_FILE, Summary, read_summary
+from gansynth.remote import is_url
+from gansynth.results import GRID_FILE, read_summary
 from gansynth.runs import Run
+from pipelines.findings import GainRow, gain_table
 
 THUMBNAIL = 48
 SAMPLES_PER_KIND = 4
 LARGEST_PICTURE = 200_000
 
 
-class GainRow(NamedTuple):
-    """One line of the gain table, in percent and points, as people read it."""
-
-    arm: str
-    mean: str
-    gain: str
-    interval: str
-    verdict: str
+def artifact_key(study_name: str, what: str) -> str:
+    """Return the key of an artifact; Prefect allows no underscores there."""
+    return f"{study_name.replace('_', '-')}-{what}"
 
 
-def gain_table(summary: Summary) -> list[GainRow]:
-    """Return the gain table: its heading, then a row for each arm, with its gain over `real` where it has one."""
-    rows = [GainRow("arm", f"{metric_name(summary.metric)}, %", "gain over real", "interval", "verdict")]
-    against_real = {found.arm: found for found in summary.comparisons if found.against == "real"}
-    for name, arm in summary.arms.items():
-        mean = metric_value(summary.metric, arm.mean)
-        found = against_real.get(name)
-        if found is None:
-            rows.append(GainRow(name, mean, "", "", ""))
-        else:
-            spread = interval(found.ci_low, found.ci_high)
-            rows.append(GainRow(name, mean, gain(found.gain), spread, found.verdict))
-    return rows
+def outermost_flow_run() -> UUID:
+    """Return the id of the flow run that all others at work here are part of."""
+    return UUID(flow_run.root_flow_run_id)
 
 
-def print_findings(run: Run) -> None:
-    """Print the verdict and the gain table of an evaluated run."""
-    summary = read_summary(run.evaluation)
-    heading, *rows = gain_table(summary)
-    table = Table(heading.arm, box=None, pad_edge=False)
-    for title in heading[1:-1]:
-        table.add_column(title, justify="right")
-    table.add_column(heading.verdict)
-    for row in rows:
-        table.add_row(*row)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(typeset(summary.verdict.sentence).replace(SPACE, " "), markup=False)
-    console.print()
-    console.print(table)
-    console.print()
+def show_findings(run: Run, study_name: str, report: str) -> None:
+    """Show a run card, and a table of all arms.
+
+    Args:
+        run: The run; it holds its evaluation.
+        study_name: Names the artifacts.
+        report: Where the report has been published: a folder or a URL.
+    """
+    outermost = outermost_flow_run()
+    MarkdownArtifact(
+        key=artifact_key(study_name, "findings"),
+        markdown=findings_markdown(run, report),
+        description=f"Findings of {study_name}",
+        flow_run_id=outermost,
+    ).create()
+    heading, *rows = gain_table(read_summary(run.evaluation))
+    TableArtifact(
+        key=artifact_key(study_name, "arms"),
+        table=[dict(zip(heading, row, strict=True)) for row in rows],
+        description=f"Arms of {study_name}",
+        flow_run_id=outermost,
+    ).create()
 
 
-def findings_markdown(run: Run) -> str:
-    """Return the findings of an evaluated run as Markdown: verdict, gain table, and a picture of samples if small."""
+def findings_markdown(run: Run, report: str) -> str:
+    """Return the findings of an evaluated run as Markdown: verdict, gain table, paths, and a picture of samples."""
     summary = read_summary(run.evaluation)
     heading, *rows = gain_table(summary)
     ruler = GainRow("---", "---:", "---:", "---:", "---")
     lines = [f"**{summary.verdict.sentence}**", ""]
     lines += [f"| {' | '.join(row)} |" for row in (heading, ruler, *rows)]
     lines += ["", f"Recommended arm: `{summary.recommended_arm}`."]
+    page = f"{report if is_url(report) else Path(report).resolve()}/index.html"
+    lines += ["", f"Report: `{page}`  ", f"Synthetic dataset: `{run.synthetic(None)}`"]
     picture = base64.b64encode(samples_picture(run)).decode()
     if len(picture) <= LARGEST_PICTURE:
         lines += [

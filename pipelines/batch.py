@@ -19,22 +19,30 @@ def generate_shard(study: Study, run_dir: Path, batch: Batch, out: Path, number:
     return in_worker(generation.write_shard, study, Run(run_dir), batch, out, number)
 
 
+@task(cache_policy=NO_CACHE)
+def send_batch(study: Study, run_dir: Path, batch: Batch, out: str) -> str:
+    """Send a batch whose shards have been gathered on to its URL, and return its digest."""
+    return in_worker(generation.send, study, Run(run_dir), batch, out)
+
+
 @flow(name="batch", flow_run_name="batch of {run_dir.name}")
-def batch(run_dir: Path, out: Path, batch: Batch) -> Path:
+def batch(run_dir: Path, out: str, batch: Batch) -> str:
     """Generate a batch of any size with the delivered generator of a run, and return where it lies.
 
-    An interrupted batch goes on with the shards that are missing.
+    An interrupted batch goes on with the shards that are missing, and with what is still to be sent to a URL.
 
     Args:
         run_dir: The run folder; it holds the trained generator, and is left as it is.
-        out: The folder for the samples. An earlier batch there is replaced.
+        out: The folder for the samples, where an earlier batch is replaced; or a URL under which nothing lies.
         batch: How many samples of which classes, and how they are written.
     """
-    wanted = generation.order(Run(run_dir), batch, out)
-    with generation.held(wanted):
-        if not wanted.is_done:
+    wanted = generation.order(Run(run_dir.resolve()), batch, out)
+    with generation.held(wanted) as done:
+        if not done:
             missing = wanted.missing()
-            with Work("generate", wanted.study, wanted.run, wanted.progress, len(missing)) as work:
+            samples = sum(int(wanted.shards[number].counts.sum()) for number in missing)
+            total = len(missing) + (wanted.remote is not None)
+            with Work("generate", wanted.study, wanted.run, wanted.progress, total, samples) as work:
                 common = {"batch": batch, "out": wanted.destination}
                 work.complete(
                     [
@@ -43,4 +51,6 @@ def batch(run_dir: Path, out: Path, batch: Batch) -> Path:
                     ]
                 )
                 generation.gather(wanted)
-    return wanted.destination
+                if wanted.remote is not None:
+                    work.complete([Unit(send_batch, "send", {"batch": batch, "out": wanted.address})])
+    return wanted.address

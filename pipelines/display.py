@@ -1,13 +1,11 @@
-"""How far a run is: a live picture on a terminal, a line per finished unit elsewhere."""
+"""How far a run is: a live picture on a terminal, a line per finished unit elsewhere, or JSON if asked for."""
 
-import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -16,8 +14,12 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.meter import Meter, Piece, clock, describe
+from pipelines.telling import JsonLines, chosen_log_format
+
 REFRESHES_PER_SECOND = 5
 BAR_WIDTH = 28
+RECORDED = ("state", "finished", "total", "samples")
 
 
 @dataclass
@@ -27,13 +29,15 @@ class Row:
     state: str = "waiting"
     finished: int = 0
     total: int = 1
-    started: float = 0.0
+    samples: int | None = None
+    meter: Meter | None = None
     ended: float | None = None
 
     @property
     def seconds(self) -> float:
         """How long the stage has been at work."""
-        return (self.ended or time.monotonic()) - self.started
+        started = self.meter.started if self.meter else 0.0
+        return (self.ended or time.monotonic()) - started
 
 
 class Board(logging.Handler):
@@ -47,8 +51,6 @@ class Board(logging.Handler):
         self.rows = {stage: Row() for stage in stages}
         self.progress = progress
         self.spinner = Spinner("dots")
-        # a resumed piece starts in the middle: its speed is reckoned from where it was first seen
-        self.first_seen: dict[Path, tuple[float, float]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of a stage's record; other records are not for people who watch."""
@@ -56,9 +58,9 @@ class Board(logging.Handler):
         if row is None:
             return
         fields = record.__dict__
-        row.state, row.finished, row.total = fields["state"], fields["finished"], fields["total"]
+        row.state, row.finished, row.total, row.samples = (fields[name] for name in RECORDED)
         if row.state == "started":
-            row.started = time.monotonic()
+            row.meter = Meter(self.progress, row.total, time.monotonic())
         elif row.state == "done":
             row.ended = time.monotonic()
 
@@ -69,33 +71,19 @@ class Board(logging.Handler):
         table.add_column(min_width=9)
         running = [row for row in self.rows.values() if row.state in {"started", "running"}]
         for stage, row in self.rows.items():
-            if row in running:
-                counted = f"{row.finished} of {row.total}, " if row.total > 1 else ""
-                table.add_row(self.spinner, Text(stage, "bold"), f"{counted}{_clock(row.seconds)}")
-                for cells in self._pieces():
-                    table.add_row("", "", *cells)
+            if row in running and row.meter:
+                reading = row.meter.read(row.finished, time.monotonic())
+                said = [clock(row.seconds), describe(reading, row.finished, row.total, row.samples)]
+                table.add_row(self.spinner, Text(stage, "bold"), ", ".join(filter(None, said)))
+                for piece in reading.pieces:
+                    table.add_row("", "", *_cells(piece))
             elif row.state == "done":
-                table.add_row(Text("✓", "green"), stage, Text(_clock(row.seconds), "dim"))
+                table.add_row(Text("✓", "green"), stage, Text(clock(row.seconds), "dim"))
             else:
                 table.add_row(Text("·", "dim"), Text(stage, "dim"))
         if not running and all(row.state == "waiting" for row in self.rows.values()):
             table.add_row(self.spinner, Text("starting", "bold"))
         return table
-
-    def _pieces(self) -> Iterator[tuple[RenderableType, RenderableType, RenderableType]]:
-        for path in sorted(self.progress.glob("*.json")):
-            piece = _read(path)
-            if piece is None:
-                continue
-            label, done, total, seconds = (piece[key] for key in ("label", "done", "total", "seconds"))
-            if total <= 1:
-                yield Text(label, "dim"), "", Text(_clock(seconds), "dim")
-                continue
-            first_done, first_seconds = self.first_seen.setdefault(path, (done, seconds))
-            left = "…"
-            if done > first_done:
-                left = f"{_clock((total - done) * (seconds - first_seconds) / (done - first_done))} left"
-            yield Text(label, "dim"), ProgressBar(total, done, width=BAR_WIDTH), Text(left, "dim")
 
 
 class Lines(logging.Handler):
@@ -118,7 +106,11 @@ def progress_shown(stages: Sequence[str], progress: Path) -> Iterator[None]:
     console = Console(stderr=True)
     logger = logging.getLogger("gansynth")
     logger.setLevel(logging.INFO)
-    handler = Board(stages, progress) if console.is_terminal else Lines(console)
+    handler: logging.Handler
+    if chosen_log_format() == "json":
+        handler = JsonLines()
+    else:
+        handler = Board(stages, progress) if console.is_terminal else Lines(console)
     logger.addHandler(handler)
     try:
         if isinstance(handler, Board):
@@ -130,15 +122,11 @@ def progress_shown(stages: Sequence[str], progress: Path) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        piece: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):  # finished at this moment
-        return None
-    return piece
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def _cells(piece: Piece) -> tuple[RenderableType, RenderableType, RenderableType]:
+    if piece.total <= 1:
+        return Text(piece.label, "dim"), "", Text(clock(piece.seconds), "dim")
+    return (
+        Text(piece.label, "dim"),
+        ProgressBar(piece.total, piece.done, width=BAR_WIDTH),
+        Text(f"{piece.share:.0%}", "dim"),
+    )

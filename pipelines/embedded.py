@@ -18,8 +18,24 @@ SETTINGS = {
     "DO_NOT_TRACK": "1",
     # errors reach the user as one line of ours; the log in Prefect's UI stays complete
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_EXTRA_LOGGERS": "gansynth",
 }
+
+
+def require_server() -> None:
+    """Return if a Prefect API is configured and answers.
+
+    Raises:
+        GansynthError: None is, or it does not.
+    """
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - other commands set variables before
+
+    if not PREFECT_API_URL.value():
+        raise GansynthError(
+            "PREFECT_API_URL: not set, and this command needs a server that stays; start one by `prefect server start`"
+            " and say `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`"
+        )
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")  # here people watch the log
+    PrefectServer().wait()
 
 
 class PrefectServer:

@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from gansynth import evaluation
 from gansynth.runs import Run, repetition_label
 from gansynth.study import ArmName, Study
-from pipelines.stages import Stage, Unit
+from pipelines.stages import Stage, Unit, opened
 from pipelines.workers import in_worker
 
 
@@ -30,14 +30,15 @@ def summarise(study: Study, run_dir: Path) -> str:
     return in_worker(evaluation.summarise, study, Run(run_dir))
 
 
-@flow(name="evaluate", flow_run_name="evaluate {study.name}")
-def evaluate(study: Study, run_dir: Path) -> list[str]:
+@flow(name="evaluate", flow_run_name="evaluate {run_dir.name}")
+def evaluate(run_dir: Path, study: Study | None = None) -> list[str]:
     """Say whether the synthetic samples of a run help its classifier.
 
     Args:
-        study: What to do.
         run_dir: The run folder; it holds the dataset, the trained generators and their samples.
+        study: What to do. Without one, what the run folder holds.
     """
+    run, study = opened(run_dir, study)
     repetitions = range(study.evaluation.repetitions)
     arms = [
         Unit(evaluate_arm, f"{repetition_label(r)}, {arm}", {"repetition": r, "arm": arm})
@@ -45,6 +46,6 @@ def evaluate(study: Study, run_dir: Path) -> list[str]:
         for arm in study.evaluation.arms
     ]
     fidelity = [Unit(evaluate_fidelity, f"{repetition_label(r)}, fidelity", {"repetition": r}) for r in repetitions]
-    with Stage("evaluate", study, run_dir, len(arms) + len(fidelity) + 1) as stage:
+    with Stage("evaluate", study, run, len(arms) + len(fidelity) + 1) as stage:
         stage.complete(arms + fidelity)
         return stage.complete([Unit(summarise, "verdict", {})])

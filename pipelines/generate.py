@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from gansynth import generation
 from gansynth.runs import Run, repetition_label
 from gansynth.study import Study
-from pipelines.stages import Stage, Unit
+from pipelines.stages import Stage, Unit, opened
 from pipelines.workers import in_worker
 
 
@@ -18,15 +18,16 @@ def generate_repetition(study: Study, run_dir: Path, repetition: int | None) -> 
     return in_worker(generation.generate_repetition, study, Run(run_dir), repetition)
 
 
-@flow(name="generate", flow_run_name="generate {study.name}")
-def generate(study: Study, run_dir: Path) -> list[str]:
+@flow(name="generate", flow_run_name="generate {run_dir.name}")
+def generate(run_dir: Path, study: Study | None = None) -> list[str]:
     """Generate and filter synthetic samples with every trained generator of a run.
 
     Args:
-        study: What to do.
         run_dir: The run folder; it holds the trained generators.
+        study: What to do. Without one, what the run folder holds.
     """
+    run, study = opened(run_dir, study)
     repetitions = [*range(study.evaluation.repetitions), None]
     units = [Unit(generate_repetition, repetition_label(r), {"repetition": r}) for r in repetitions]
-    with Stage("generate", study, run_dir, len(units)) as stage:
+    with Stage("generate", study, run, len(units)) as stage:
         return stage.complete(units)

@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from gansynth import ingestion
 from gansynth.runs import Run
 from gansynth.study import Study
-from pipelines.stages import Stage, Unit
+from pipelines.stages import Stage, Unit, begun
 from pipelines.workers import in_worker
 
 
@@ -19,12 +19,13 @@ def ingest_source(study: Study, run_dir: Path) -> str:
 
 
 @flow(name="ingest", flow_run_name="ingest {study.name}")
-def ingest(study: Study, run_dir: Path) -> list[str]:
+def ingest(study: Study, run_dir: Path | None = None) -> list[str]:
     """Read, check and store the labelled data of a study.
 
     Args:
         study: What to do.
-        run_dir: The run folder; it is made if it is not there.
+        run_dir: The run folder; it is made if it is not there. Without one, `runs/NAME`, after the study's name.
     """
-    with Stage("ingest", study, run_dir) as stage:
+    run, study = begun(run_dir, study)
+    with Stage("ingest", study, run) as stage:
         return stage.complete([Unit(ingest_source, "dataset", {})])

@@ -1,16 +1,15 @@
-"""Stage 5 as a Prefect flow: the page, its copy among the published reports, and the artifact in Prefect's UI."""
+"""Stage 5 as a Prefect flow: the page, its copy among the published reports, and the artifacts in Prefect's UI."""
 
 from pathlib import Path
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from gansynth import reporting
 from gansynth.runs import Run
 from gansynth.study import Study
-from pipelines.artifacts import findings_markdown
-from pipelines.stages import Stage, Unit
+from pipelines.artifacts import show_findings
+from pipelines.stages import Stage, Unit, opened
 from pipelines.workers import in_worker
 
 
@@ -20,21 +19,19 @@ def write_report(study: Study, run_dir: Path) -> str:
     return in_worker(reporting.report, study, Run(run_dir))
 
 
-@flow(name="report", flow_run_name="report {study.name}")
-def report(study: Study, run_dir: Path, reports_dir: Path = Path("reports")) -> list[str]:
+@flow(name="report", flow_run_name="report {run_dir.name}")
+def report(run_dir: Path, study: Study | None = None, reports_dir: str = "reports") -> list[str]:
     """Write the report of a run, publish a copy, and show its findings in Prefect.
 
     Args:
-        study: What to do.
         run_dir: The run folder; it holds the evaluation.
-        reports_dir: Where the copy goes, in a folder named after the study.
+        study: What to do. Without one, what the run folder holds.
+        reports_dir: A folder or a URL, where the copy goes in a folder named after the study.
     """
-    with Stage("report", study, run_dir) as stage:
+    run, study = opened(run_dir, study)
+    with Stage("report", study, run) as stage:
         digests = stage.complete([Unit(write_report, "page", {})])
-        reporting.copy_report(stage.run, reports_dir / study.name)
-    create_markdown_artifact(
-        findings_markdown(stage.run),
-        key=f"{study.name.replace('_', '-')}-findings",
-        description=f"Findings of {study.name}",
-    )
+        published = f"{reports_dir.rstrip('/')}/{study.name}"
+        reporting.copy_report(stage.run, published)
+    show_findings(stage.run, study.name, published)
     return digests

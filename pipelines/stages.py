@@ -14,11 +14,15 @@ from prefect import Task
 from prefect.futures import PrefectConcurrentFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from gansynth.reporting.formats import duration
+from gansynth.formats import duration
 from gansynth.runs import Run
 from gansynth.study import Study
-from gansynth.study_files import save_study, write_whole
-from pipelines.workers import stop_workers, worker_count
+from gansynth.study_files import read_study, save_study, with_absolute_paths, write_whole
+from pipelines.artifacts import artifact_key
+from pipelines.logs import show_logs
+from pipelines.meter import Meter
+from pipelines.progress import ShownProgress
+from pipelines.workers import stop_workers, warm_up, worker_count
 
 logger = logging.getLogger("gansynth")
 
@@ -29,6 +33,21 @@ class Unit(NamedTuple):
     task: Task[Any, Any]
     label: str
     parameters: dict[str, Any]
+
+
+def begun(run_dir: Path | None, study: Study) -> tuple[Run, Study]:
+    """Return the run folder of a study and the study itself, both independent of the current folder."""
+    return Run((run_dir or Path("runs") / study.name).expanduser().resolve()), with_absolute_paths(study)
+
+
+def opened(run_dir: Path, study: Study | None) -> tuple[Run, Study]:
+    """Return an earlier run and what to do there, by default what its study says.
+
+    Raises:
+        ArtifactError: There is no run.
+    """
+    run = Run(run_dir.expanduser().resolve())
+    return run, read_study(run) if study is None else with_absolute_paths(study)
 
 
 @contextmanager
@@ -51,23 +70,32 @@ def hold(study: Study, run: Run) -> Iterator[None]:
 class Work:
     """Units of work on a run, done side by side, as many as there are workers.
 
-    Logs a line when the work starts, after each unit, and when it ends. The records carry `stage`, `state` ("started",
-    "running" or "done"), `finished` and `total` units for whoever shows progress.
+    Logs a line when the work starts, after each unit, and when it ends. The records carry `study` (its name), `run`
+    (the folder), `stage`, `state` ("started", "running" or "done"), `finished` and `total` units, the `samples` that
+    these make, and `seconds` since the start for whoever shows progress.
     """
 
-    def __init__(self, name: str, study: Study, run: Run, progress: Path, total: int = 1) -> None:
-        self.name, self.study, self.run, self.progress, self.total = name, study, run, progress, total
-        self.finished = 0
+    def __init__(
+        self, name: str, study: Study, run: Run, progress: Path, total: int = 1, samples: int | None = None
+    ) -> None:
+        self.name, self.study, self.run, self.total, self.samples = name, study, run, total, samples
+        self.progress = progress
         self.started = time.monotonic()
+        meter = Meter(progress, total, self.started)
+        self.shown = ShownProgress(artifact_key(study.name, f"{name}-progress"), meter, samples)
 
     def __enter__(self) -> Self:
         shutil.rmtree(self.progress, ignore_errors=True)  # what an earlier run left when it was killed
+        warm_up()
+        show_logs()
         self._tell("started", "started")
+        self.shown.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.shown.__exit__(kind, error, trace)
         if error is None:
             self._tell("done", f"done in {self._elapsed()}")
 
@@ -88,26 +116,37 @@ class Work:
                 for done in as_completed(pending):
                     future, unit = pending[done]
                     future.result()
-                    self.finished += 1
-                    self._tell("running", f"{unit.label} ({self.finished} of {self.total}, {self._elapsed()})")
+                    self.shown.finished += 1
+                    self._tell("running", f"{unit.label} ({self.shown.finished} of {self.total}, {self._elapsed()})")
                 return [future.result() for future, _ in pending.values()]
             except BaseException:
                 stop_workers(pending)
                 raise
 
     def _elapsed(self) -> str:
-        return duration(time.monotonic() - self.started).replace("\N{NO-BREAK SPACE}", " ")
+        return duration(self._seconds()).replace("\N{NO-BREAK SPACE}", " ")
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self.started
 
     def _tell(self, state: str, text: str) -> None:
-        fields = {"stage": self.name, "state": state, "finished": self.finished, "total": self.total}
+        fields = {
+            "study": self.study.name,
+            "run": str(self.run.root),
+            "stage": self.name,
+            "state": state,
+            "finished": self.shown.finished,
+            "total": self.total,
+            "samples": self.samples,
+            "seconds": round(self._seconds(), 3),
+        }
         logger.info("%s: %s", self.name, text, extra=fields)
 
 
 class Stage(Work):
     """A stage at work on a run folder. Inside the `with` block the folder is locked and holds the study."""
 
-    def __init__(self, name: str, study: Study, run_dir: Path, total: int = 1) -> None:
-        run = Run(run_dir)
+    def __init__(self, name: str, study: Study, run: Run, total: int = 1) -> None:
         super().__init__(name, study, run, run.progress, total)
         self._held = hold(study, run)
 

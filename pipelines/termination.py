@@ -7,10 +7,10 @@ import sys
 import threading
 import time
 
-import typer
+from gansynth.stopping import TERMINATED
+from pipelines.telling import tell_error
 
 GRACE_SECONDS = 10.0
-TERMINATED = 128 + signal.SIGTERM
 
 
 def end_on_sigterm() -> None:
@@ -34,7 +34,7 @@ def _await_sigterm(signals: int) -> None:
     """
     while os.read(signals, 1)[0] != signal.SIGTERM:
         continue
-    typer.echo("gansynth: terminated; the same command resumes where it stopped", err=True)
+    tell_error("terminated; the same command resumes where it stopped")
     logging.disable()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     time.sleep(GRACE_SECONDS)

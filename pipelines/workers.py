@@ -17,7 +17,9 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from contextvars import copy_context
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
@@ -35,8 +37,10 @@ LOG_FILE = "workers.log"
 STAGE_PACKAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
 
 ENDING = {signal.SIGINT, signal.SIGTERM}
+GRACE_SECONDS = 5.0
 
 _context = multiprocessing.get_context("forkserver")
+_stopping = threading.Event()
 
 
 def warm_up() -> None:
@@ -64,19 +68,25 @@ def in_worker(
 ) -> str:
     """Call a stage's function in a process of its own and return the digest of the artifact that it made.
 
-    What the process prints or logs goes to `workers.log` in the run folder. It dies with this process, whatever
-    ends it.
+    What the process prints or logs goes to `workers.log` in the run folder; what gansynth logs in it, to the log of
+    this process too. It dies with this process, whatever ends it.
 
     Raises:
         GansynthError: `function` raised it, or failed unexpectedly, or the process was killed.
     """
     log = run.root / LOG_FILE
+    reader, writer = _context.Pipe(duplex=False)
     try:
-        with ProcessPoolExecutor(1, _context, _set_up, (study.compute.threads, log)) as pool:
-            return read_manifest(pool.submit(_work, function, study, run, *args, **kwargs).result()).digest
+        with ProcessPoolExecutor(1, _context, _set_up, (study.compute.threads, log, writer)) as pool:
+            made = pool.submit(_work, function, study, run, *args, **kwargs)
+            writer.close()  # the worker has its own end by now, so that the records end with it
+            threading.Thread(target=copy_context().run, args=(_log_again, reader), daemon=True).start()
+            return read_manifest(made.result()).digest
     except GansynthError:
         raise
     except BrokenProcessPool:
+        if _stopping.is_set():
+            raise GansynthError(f"{run.root}: stopped; run again to resume") from None
         raise GansynthError(
             f"{run.root}: a worker was killed, most likely for want of memory; lower compute.workers and run again to"
             f" resume (its last words are in {log})"
@@ -89,15 +99,27 @@ def in_worker(
 
 
 def stop_workers(futures: Collection[Future[Any]]) -> None:
-    """Cancel what has not begun, and kill the workers of what has, until all futures are done."""
+    """Cancel what has not begun, and end the workers of what has, until all futures are done.
+
+    Workers have a few seconds for saving what can be saved; then they are killed.
+    """
+    _stopping.set()
     for future in futures:
         future.cancel()
+    _signal_workers(signal.SIGTERM)
+    asked = time.monotonic()
     while not all(future.done() for future in futures):
-        for process in multiprocessing.active_children():
-            if process.pid is not None and not process.daemon:
-                with suppress(ProcessLookupError):  # it has ended, or has not made its process group yet
-                    os.killpg(process.pid, signal.SIGKILL)
+        if time.monotonic() - asked > GRACE_SECONDS:
+            _signal_workers(signal.SIGKILL)
         time.sleep(0.05)
+    _stopping.clear()
+
+
+def _signal_workers(number: signal.Signals) -> None:
+    for process in multiprocessing.active_children():
+        if process.pid is not None and not process.daemon:
+            with suppress(ProcessLookupError):  # it has ended, or has not made its process group yet
+                os.killpg(process.pid, number)
 
 
 def end_with_parent(pid: int) -> None:
@@ -105,7 +127,29 @@ def end_with_parent(pid: int) -> None:
     _context.Process(target=_terminate_after_parent, args=(pid,), daemon=True).start()
 
 
-def _set_up(threads: int, log: Path) -> None:
+class _LogToParent(logging.Handler):
+    """Sends records of a worker to the process that started it."""
+
+    def __init__(self, records: "Connection[logging.LogRecord, logging.LogRecord]") -> None:
+        super().__init__()
+        self.records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send the record as text, for what it tells of may not be fit for sending."""
+        told = logging.makeLogRecord(record.__dict__ | {"msg": self.format(record), "args": None, "exc_info": None})
+        with suppress(OSError):  # the parent is gone, and this process soon is
+            self.records.send(told)
+
+
+def _log_again(records: "Connection[logging.LogRecord, logging.LogRecord]") -> None:
+    """Log what a worker logs, until it ends."""
+    with suppress(EOFError, OSError):
+        while True:
+            record = records.recv()
+            logging.getLogger(record.name).handle(record)
+
+
+def _set_up(threads: int, log: Path, records: "Connection[logging.LogRecord, logging.LogRecord]") -> None:
     os.setsid()  # signals of the terminal reach the parent alone, which then kills the whole group
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -114,6 +158,7 @@ def _set_up(threads: int, log: Path) -> None:
             os.dup2(stream.fileno(), descriptor)
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("gansynth").addHandler(_LogToParent(records))
     torch.set_num_threads(threads)
     threadpool_limits(threads)
 

@@ -1,11 +1,13 @@
 """Tiny real datasets, studies and run folders that many tests share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from moto.server import ThreadedMotoServer
+from storage import CREDENTIALS, Bucket, Line
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gansynth.artifacts import publish
@@ -59,3 +61,30 @@ def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # the default initialisation fades away over so many layers
     torch.save({name: tensor * 6**0.5 if tensor.ndim == 4 else tensor for name, tensor in state.items()}, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of an S3 server."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A bucket on it, with address and credentials in the environment."""
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": s3_server}.items():
+        monkeypatch.setenv(name, value)
+    return Bucket(s3_server)
+
+
+@pytest.fixture
+def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    """A bad line to it, which the environment names instead."""
+    line = Line(bucket.server)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", line.address)
+    yield line
+    line.close()

@@ -1,6 +1,9 @@
 """Tiny pictures of three shapes, which a tiny network can learn to tell apart."""
 
+from pathlib import Path
+
 import numpy as np
+from PIL import Image
 
 from gansynth.samples import Samples
 
@@ -22,3 +25,16 @@ def draw_shapes(count: int, seed: int = 0, size: int = 16) -> Samples:
             picture[[y, -y - 1], :] = 220
             picture[:, [x, -x - 1]] = 220
     return Samples(values, labels.astype(np.int64), CLASS_NAMES)
+
+
+def write_pictures(folder: Path, count: int = 24) -> None:
+    """Write noisy pictures of bars and dots, eight pixels wide, `count` of each, as a folder of images per class."""
+    random = np.random.default_rng(0)
+    for label, name in enumerate(("bar", "dot")):
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            picture = random.normal(40, 20, (8, 8))
+            column = random.integers(1, 5)
+            picture[:, column : column + 2] += 150 if label == 0 else 0
+            picture[column : column + 3, column : column + 3] += 0 if label == 0 else 150
+            Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / name / f"{index}.png")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gansynth.artifacts import is_current, publish, read_manifest, verify
+from gansynth.artifacts import amend, is_current, publish, read_manifest, verify
 from gansynth.errors import ArtifactError
 from gansynth.runs import Run
 
@@ -36,6 +36,22 @@ def test_the_digest_follows_the_content_alone(tmp_path: Path) -> None:
         make(tmp_path / name, text)
     digests = [read_manifest(tmp_path / name).digest for name in "abc"]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_file_of_an_artifact_is_replaced_and_all_else_stays(tmp_path: Path) -> None:
+    with publish(tmp_path / "a", "ingest", {"seed": 1}, {}) as draft:
+        for name in ("card.md", "data.txt"):
+            (draft.path / name).write_text("old")
+        draft.counts["rows"] = 3
+    before, kept = read_manifest(tmp_path / "a"), (tmp_path / "a" / "data.txt").stat().st_ino
+    amend(tmp_path / "a", "card.md", b"new")
+    after = verify(tmp_path / "a")
+    assert (tmp_path / "a" / "card.md").read_text() == "new"
+    assert (tmp_path / "a" / "data.txt").stat().st_ino == kept
+    assert after.digest != before.digest
+    changed = {"digest", "files"}
+    assert after.model_dump(exclude=changed) == before.model_dump(exclude=changed)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def _break(directory: Path) -> None:

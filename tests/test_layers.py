@@ -19,6 +19,10 @@ GROUND = (
     "processes",
     "drawing",
     "warping",
+    "stopping",
+    "formats",
+    "provenance",
+    "remote",
 )
 AXES = ("modalities", "gans")
 STUDY = (
@@ -33,6 +37,7 @@ STUDY = (
     "requests",
     "devices",
     "results",
+    "cards",
 )
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
 LAYERS = (GROUND, AXES, STUDY, STAGES)

@@ -1,6 +1,6 @@
 """Samples of a trained generator: how many, which are kept, and how they are written."""
 
-from gansynth.generation.batches import Batch, ClassNumber, Order, export, gather, held, order, write_shard
+from gansynth.generation.batches import Batch, ClassNumber, Order, export, gather, held, order, send, write_shard
 from gansynth.generation.stage import generate, generate_repetition
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "generate_repetition",
     "held",
     "order",
+    "send",
     "write_shard",
 ]

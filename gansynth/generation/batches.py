@@ -16,16 +16,20 @@ import joblib
 import numpy as np
 from pydantic import Field, model_validator
 
-from gansynth.artifacts import MANIFEST, is_current, publish, verify
+from gansynth.artifacts import answers, is_current, publish, verify
+from gansynth.cards import renew_card
 from gansynth.checkpoints import load_model, read_classes
-from gansynth.errors import ArtifactError, StudyError
+from gansynth.errors import StudyError
+from gansynth.generation.destinations import STAGE, batch_at, check_url_free, manifest_at, upload
 from gansynth.generation.plan import split_by_weight
 from gansynth.generation.sampler import Sampler
 from gansynth.generation.shards import Shard, divide
-from gansynth.generation.stage import finish, write_shards
-from gansynth.generation.writers import Origin
+from gansynth.generation.stage import describe, finish, write_shards
 from gansynth.progress import Progress
+from gansynth.provenance import Origin
+from gansynth.remote import Remote, is_url
 from gansynth.requests import samples_request
+from gansynth.results import current_summary
 from gansynth.runs import Run, hold_folder
 from gansynth.samples import Indices
 from gansynth.seeding import derive_seed
@@ -108,7 +112,8 @@ class Order:
         study: The study of the run.
         run: Whose delivered model it is.
         batch: What was asked for.
-        destination: Where the batch goes; absolute.
+        destination: The folder that the batch goes to; absolute.
+        remote: The URL that it goes to from there, if it is to.
         settings: Filters and latents of the run's study, with format and size of the shards of the batch.
         shards: What the batch consists of.
         request: What determines the samples, besides the model.
@@ -120,6 +125,7 @@ class Order:
     run: Run
     batch: Batch
     destination: Path
+    remote: Remote | None
     settings: GenerationConfig
     shards: tuple[Shard, ...]
     request: dict[str, Any]
@@ -144,12 +150,19 @@ class Order:
         )
 
     @property
-    def is_done(self) -> bool:
+    def address(self) -> str:
+        """Where the batch is to be found in the end: a folder or a URL."""
+        return str(self.destination) if self.remote is None else self.remote.url
+
+    @property
+    def is_gathered(self) -> bool:
         """Whether the whole batch lies at its destination."""
         return is_current(self.destination, self.request, self.parents)
 
     def missing(self) -> list[int]:
         """Return the numbers of the shards that are still to be made."""
+        if self.is_gathered:
+            return []
         return [
             number
             for number in range(len(self.shards))
@@ -157,13 +170,15 @@ class Order:
         ]
 
 
-def order(run: Run, batch: Batch, destination: Path) -> Order:
-    """Make a batch of a run's delivered model definite.
+def order(run: Run, batch: Batch, out: Path | str) -> Order:
+    """Make a batch of a run's delivered model definite; `out` is a folder, or a URL as a string.
 
     Raises:
         StudyError: A class is unknown, or no sample is wanted.
         ArtifactError: The run has no study or no model, or it is damaged.
+        RemoteError: The URL is none that gansynth reads, or its storage cannot be reached.
     """
+    remote = Remote(out) if isinstance(out, str) and is_url(out) else None
     study = read_study(run)
     # held to its manifest alone: a trained model stays of use to later versions, which may know more settings
     parents = {"model": verify(run.model(None)).digest}
@@ -175,7 +190,8 @@ def order(run: Run, batch: Batch, destination: Path) -> Order:
         study=study,
         run=run,
         batch=batch,
-        destination=destination.resolve(),
+        destination=(Path(out) if remote is None else run.outgoing(remote.url)).resolve(),
+        remote=remote,
         settings=settings,
         shards=tuple(divide(counts, settings)),
         request=request,
@@ -185,15 +201,27 @@ def order(run: Run, batch: Batch, destination: Path) -> Order:
 
 
 @contextmanager
-def held(wanted: Order) -> Iterator[None]:
-    """Hold the destination of a batch as its only writer.
+def held(wanted: Order) -> Iterator[bool]:
+    """Hold the destination of a batch as its only writer, and tell whether the batch lies there already.
+
+    If it does, in a folder, its card is renewed: the run may have been evaluated since.
+
+    When the block ends well, the batch lies at its address, and what was needed on the way is removed.
 
     Raises:
-        ArtifactError: Another process holds it, or files lie there that no batch wrote.
+        ArtifactError: Another process holds it, or something lies there, or at its URL, that is not to be replaced.
+        RemoteError: The URL cannot be reached.
     """
-    _check_replaceable(wanted.destination)
+    earlier = batch_at(wanted.destination) if wanted.remote is None else manifest_at(wanted.remote)
+    done = earlier is not None and answers(earlier, wanted.request, wanted.parents)
+    if wanted.remote is not None and not done:
+        check_url_free(wanted.remote, wanted.destination, wanted.request, wanted.parents)
     with hold_folder(wanted.place, "name another folder"):
-        yield
+        if done and wanted.remote is None and (summary := current_summary(wanted.study, wanted.run)):
+            renew_card(wanted.destination, wanted.origin, wanted.settings.format, summary)
+        yield done
+    if wanted.remote is not None:
+        shutil.rmtree(wanted.destination, ignore_errors=True)
     if not any(path.is_dir() for path in wanted.place.glob("[0-9]*")):
         shutil.rmtree(wanted.place, ignore_errors=True)
 
@@ -224,19 +252,34 @@ def write_shard(study: Study, run: Run, batch: Batch, destination: Path, number:
 
 
 def gather(wanted: Order) -> Path:
-    """Put the shards of a batch together, and publish it at its destination.
+    """Put the shards of a batch together, and publish it at its destination, unless it lies there already.
 
     Raises:
         ArtifactError: A shard is missing, or the destination cannot be written.
         StudyError: The filters rejected all candidates.
     """
-    with publish(wanted.destination, "export", wanted.request, wanted.parents) as draft:
+    if wanted.is_gathered:
+        return wanted.destination
+    with publish(wanted.destination, STAGE, wanted.request, wanted.parents) as draft:
         counts: Counter[str] = Counter()
         for number in range(len(wanted.shards)):
             counts.update(draft.adopt(wanted.place / f"{number:05d}").counts)
-        finish(draft, counts, wanted.settings, wanted.origin, card=True)
+        finish(draft, counts, wanted.settings, wanted.origin)
+        describe(draft, wanted.settings, wanted.origin, current_summary(wanted.study, wanted.run))
     for shard in wanted.place.glob("[0-9]*"):  # and what an earlier batch of more shards had left
         shutil.rmtree(shard, ignore_errors=True)
+    return wanted.destination
+
+
+def send(_study: Study, run: Run, batch: Batch, url: str) -> Path:
+    """Send a gathered batch on to its URL, and return the local copy.
+
+    Raises:
+        ArtifactError: The batch is not gathered, or something else came to lie at the URL.
+        RemoteError: The storage cannot be reached, or refuses. The same call goes on with what is missing there.
+    """
+    wanted = order(run, batch, url)
+    upload(wanted.destination, Remote(url), wanted.progress / "send.json")
     return wanted.destination
 
 
@@ -251,41 +294,9 @@ def export(run: Run, destination: Path, batch: Batch) -> Path:
         ArtifactError: The run has no study or model, or `destination` cannot be used.
     """
     wanted = order(run, batch, destination)
-    with held(wanted):
-        if not wanted.is_done:
+    with held(wanted) as done:
+        if not done:
             for number in range(len(wanted.shards)):
                 write_shard(wanted.study, run, batch, destination, number)
             gather(wanted)
     return wanted.destination
-
-
-def _check_replaceable(destination: Path) -> None:
-    """Refuse a place that holds anything but an earlier export as it was written, or nothing.
-
-    Raises:
-        ArtifactError: It does.
-    """
-    if not destination.exists():
-        return
-    if not destination.is_dir():
-        raise ArtifactError(f"{destination}: is a file; name a folder for the samples")
-    if not any(destination.iterdir()):
-        return
-    try:
-        manifest = verify(destination) if (destination / MANIFEST).exists() else None
-    except ArtifactError as error:
-        raise ArtifactError(
-            f"{destination}: may hold work of yours ({error}); move it or name another folder"
-        ) from None
-    if manifest is None or manifest.stage != "export":
-        raise ArtifactError(f"{destination}: holds other files already; name a new or empty folder")
-    known = {
-        MANIFEST,
-        *manifest.files,
-        *(parent.as_posix() for name in manifest.files for parent in Path(name).parents),
-    }
-    there = {path.relative_to(destination).as_posix() for path in destination.rglob("*")}
-    if foreign := there - known:
-        raise ArtifactError(
-            f"{destination}: holds {min(foreign)!r}, which no export wrote; move it or name another folder"
-        )

@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from gansynth.artifacts import Draft, is_current, publish
+from gansynth.cards import CARD_FILE, render_card
 from gansynth.checkpoints import TrainedModel, load_model
 from gansynth.errors import StudyError
-from gansynth.generation.card import write_card
+from gansynth.generation.croissant import write_croissant
 from gansynth.generation.filters import CopyDetector, select
 from gansynth.generation.plan import class_counts
 from gansynth.generation.sampler import Candidates, Sampler
 from gansynth.generation.shards import Shard, candidates_for, divide, most_candidates
-from gansynth.generation.writers import FORMATS, Origin
+from gansynth.generation.writers import FORMATS
 from gansynth.progress import Progress
+from gansynth.provenance import Origin
 from gansynth.requests import model_parent, synthetic_request
+from gansynth.results import Summary
 from gansynth.runs import Run, repetition_label
 from gansynth.seeding import derive_seed
 from gansynth.study import GenerationConfig, Study
@@ -41,7 +44,8 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     """Generate the samples of one repetition's model (None: the delivered one) and publish them.
 
     Returns at once if they are there already. Repetitions are written as Parquet, which the evaluation reads;
-    the delivered samples in the study's format, with a dataset card.
+    the delivered samples in the study's format, with a dataset card, which the report completes, and a Croissant
+    description.
 
     Raises:
         ArtifactError: The model is not there, or the samples cannot be written.
@@ -63,7 +67,9 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         seed = derive_seed(study.seed, "generation", -1 if repetition is None else repetition)
         sampler = Sampler(model, seed, settings)
         counts = write_shards(draft.path, divide(plan, settings), sampler, settings, origin, progress)
-        finish(draft, counts, settings, origin, card=repetition is None)
+        finish(draft, counts, settings, origin)
+        if repetition is None:
+            describe(draft, settings, origin, None)
     log.info("%s: kept %d of %d candidates", label, draft.counts["kept"], draft.counts["candidates"])
     return directory
 
@@ -89,7 +95,7 @@ def write_shards(
     return counts
 
 
-def finish(draft: Draft, counts: Counter[str], settings: GenerationConfig, origin: Origin, *, card: bool) -> None:
+def finish(draft: Draft, counts: Counter[str], settings: GenerationConfig, origin: Origin) -> None:
     """Complete an artifact of samples once all shards are there.
 
     Raises:
@@ -102,8 +108,16 @@ def finish(draft: Draft, counts: Counter[str], settings: GenerationConfig, origi
         )
     draft.counts.update(counts)
     FORMATS[settings.format].finish(draft.path, origin)
-    if card:
-        write_card(draft.path, origin, settings, counts)
+
+
+def describe(draft: Draft, settings: GenerationConfig, origin: Origin, summary: Summary | None) -> None:
+    """Write the dataset card and the Croissant description of samples that are complete.
+
+    `summary` is what the evaluation of their run found, if there is one.
+    """
+    card = render_card(origin, settings.format, draft.counts, summary)
+    (draft.path / CARD_FILE).write_text(card, encoding="utf-8")
+    write_croissant(draft, origin, settings.format, draft.counts)
 
 
 def kept_blocks(

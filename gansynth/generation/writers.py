@@ -6,7 +6,6 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +17,7 @@ import pyarrow.parquet as pq
 from gansynth.generation.folders import folder_names
 from gansynth.generation.sampler import Candidates
 from gansynth.modalities.image import storage
-
-DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-"""The IPTC's word for media made by a trained model."""
+from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
 
 CLASSES_FILE = "classes.json"
 METADATA_FILE = "metadata.csv"
@@ -33,25 +30,6 @@ XMP_PACKET = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>"""
 MARK = {"XML:com.adobe.xmp": XMP_PACKET}
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where synthetic samples come from: carried into every output.
-
-    Attributes:
-        study: Name of the study.
-        seed: The seed that, with a sample's label and number, gives the sample.
-        licence: Licence of the source.
-        model_digest: Digest of the trained model.
-        class_names: The true names, in label order.
-    """
-
-    study: str
-    seed: int
-    licence: str
-    model_digest: str
-    class_names: tuple[str, ...]
 
 
 def write_parquet(path: Path, blocks: Iterable[Candidates], origin: Origin, threads: int) -> None:

@@ -1,7 +1,9 @@
 """The ingestion stage: a source of labelled images becomes the dataset of a run."""
 
 import json
+import shutil
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +14,13 @@ from gansynth.datasets import write_dataset
 from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
 from gansynth.ingestion.duplicates import Duplicates, find_duplicates
+from gansynth.ingestion.mirrors import RemoteSource, find_remote, mirror
 from gansynth.ingestion.readers import READERS
 from gansynth.ingestion.sources import Record, Source, choose_format, fingerprint, natural_order
 from gansynth.modalities.image import ImageConfig
 from gansynth.modalities.image.storage import Pixels
 from gansynth.progress import Progress
+from gansynth.remote import is_url
 from gansynth.runs import QUARANTINE_FILE, Run
 from gansynth.samples import Dataset, Samples
 from gansynth.study import SourceConfig, Study
@@ -32,7 +36,8 @@ def ingest(study: Study, run: Run) -> Path:
     one; and `conflicting_labels`, rows whose pixels occur under another class too. Duplicates and conflicts are
     kept: splits keep a group together.
 
-    An artifact that was made by the same settings from a source with the same content is left as it is.
+    An artifact that was made by the same settings from a source with the same content is left as it is. Of a remote
+    source, the content counts as the same if the names, sizes and times of its objects are.
 
     Returns:
         The directory of the artifact.
@@ -40,15 +45,20 @@ def ingest(study: Study, run: Run) -> Path:
     Raises:
         SourceError: The source cannot be read, more of its samples than `source.max_bad_share` are unusable, it has
             fewer than two classes, or a class has fewer than two samples.
+        RemoteError: The source is a URL, and its storage cannot be reached or refuses.
         ArtifactError: The artifact cannot be written.
     """
     source = study.source
-    request = _request(study)
+    remote = find_remote(source.path) if is_url(source.path) else None
+    request = _request(study, remote)
     save_study(study, run.study_file)
     if is_current(run.dataset, request, {}):
         return run.dataset
-    with publish(run.dataset, "ingest", request, {}) as draft:
-        found = _read(source.path, request["source"]["format"])
+    with (
+        publish(run.dataset, "ingest", request, {}) as draft,
+        mirror(remote, run) if remote else nullcontext(source.path) as path,
+    ):
+        found = _read(path, choose_format(path, source.format))
         with Progress(run.progress / "ingest.json", "Reading images", found.total) as progress:
             rows = _collect(found, study.modality, progress)
         _check(rows, source)
@@ -62,6 +72,7 @@ def ingest(study: Study, run: Run) -> Path:
         write_dataset(draft.path, dataset)
         (draft.path / QUARANTINE_FILE).write_text(json.dumps(rows.quarantine, indent=1))
         draft.counts |= {"quarantined": len(rows.quarantine), **_counts(dataset, duplicates)}
+    shutil.rmtree(run.mirror, ignore_errors=True)
     return run.dataset
 
 
@@ -75,18 +86,23 @@ class _Rows(NamedTuple):
     quarantine: list[dict[str, str]]
 
 
-def _request(study: Study) -> dict[str, Any]:
-    path = study.source.path
-    try:
-        layout = choose_format(path, study.source.format)
-        content = fingerprint(path)
-    except OSError as error:
-        raise SourceError(f"source.path: {path} cannot be read ({error.strerror}); mend its permissions") from None
+def _request(study: Study, remote: RemoteSource | None) -> dict[str, Any]:
+    layout, content = (study.source.format, remote.fingerprint) if remote else _look_over(study.source)
     settings = study.source.model_dump(include={"max_bad_share", "near_duplicate_distance"})
     return {
         "source": {"format": layout, "content": content, **settings},
         "modality": study.modality.model_dump(include={"kind", "size", "channels", "fit"}),
     }
+
+
+def _look_over(source: SourceConfig) -> tuple[str, str]:
+    """Return format and fingerprint of a local source."""
+    try:
+        return choose_format(source.path, source.format), fingerprint(source.path)
+    except OSError as error:
+        raise SourceError(
+            f"source.path: {source.path} cannot be read ({error.strerror}); mend its permissions"
+        ) from None
 
 
 def _read(path: str, layout: str) -> Source:

@@ -3,7 +3,8 @@
 import json
 import re
 
-from gansynth.reporting import formats, protocol, tables, words
+from gansynth import formats
+from gansynth.reporting import protocol, tables, words
 from gansynth.reporting.findings import Findings
 from gansynth.reporting.tables import Table
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gansynth.reporting import figures, formats, pictures, protocol, tables, words
+from gansynth import formats
+from gansynth.reporting import figures, pictures, protocol, tables, words
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.templates import asset, environment
 from gansynth.results import Comparison, VerdictWord

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from gansynth import formats
 from gansynth.gans.base import PenaltyName
-from gansynth.reporting import formats
 from gansynth.reporting.findings import Findings
 from gansynth.study import ScarcityConfig, Study
 

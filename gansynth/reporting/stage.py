@@ -6,13 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gansynth.artifacts import is_current, publish, read_manifest
+from gansynth.cards import CARD_FILE, renew_card
 from gansynth.errors import ArtifactError
+from gansynth.provenance import Origin
+from gansynth.remote import Remote, is_url
 from gansynth.reporting.blinded import render_blinded
 from gansynth.reporting.findings import read_findings, read_manifests
 from gansynth.reporting.machine import render_json
 from gansynth.reporting.markdown import render_markdown
 from gansynth.reporting.page import render_page
 from gansynth.requests import check_run
+from gansynth.results import current_summary
 from gansynth.runs import Run
 from gansynth.study import Study
 
@@ -21,10 +25,13 @@ PAGE_FILE = "index.html"
 MARKDOWN_FILE = "report.md"
 JSON_FILE = "report.json"
 BLINDED_PAGE_FILE = "blinded.html"
+COPIED_FILES = (MARKDOWN_FILE, JSON_FILE, BLINDED_PAGE_FILE, PAGE_FILE)
 
 
 def report(study: Study, run: Run) -> Path:
     """Write the report of a run, unless it is there already and nothing it reads has changed.
+
+    What was measured also goes into the dataset card of the delivered samples, which are older than the evaluation.
 
     It reads the evaluation, the manifests of all other artifacts, what training recorded and what ingestion put
     aside. Apart from the evaluation, whatever is absent is left out.
@@ -37,8 +44,9 @@ def report(study: Study, run: Run) -> Path:
             written.
     """
     started = time.monotonic()
-    manifests = read_manifests(study, run)
     check_run(study, run)
+    _complete_card(study, run)
+    manifests = read_manifests(study, run)
     request = {"layout": LAYOUT, "study": study.model_dump(mode="json")}
     parents = {name: one.digest for found in manifests.values() for name, one in found.items()}
     if is_current(run.report, request, parents):
@@ -57,26 +65,37 @@ def report(study: Study, run: Run) -> Path:
     return run.report
 
 
-def copy_report(run: Run, destination: Path) -> Path:
-    """Copy the pages, the Markdown and the JSON of a run to `destination`, each file whole or not at all.
+def _complete_card(study: Study, run: Run) -> None:
+    """Let the dataset card of the delivered samples, if there is one, tell what the evaluation found."""
+    directory, summary = run.synthetic(None), current_summary(study, run)
+    if summary is None or not (directory / CARD_FILE).exists():
+        return
+    model_digest, class_names = read_manifest(directory).parents["model"], tuple(summary.train_rows)
+    origin = Origin(study.name, study.seed, study.source.licence, model_digest, class_names)
+    renew_card(directory, origin, study.generation.format, summary)
+
+
+def copy_report(run: Run, destination: str) -> None:
+    """Copy the pages, the Markdown and the JSON of a run to a folder or a URL, each file whole or not at all.
 
     Other files there stay as they are.
 
-    Returns:
-        The page at its new place.
-
     Raises:
         ArtifactError: There is no report, or it cannot be copied.
+        RemoteError: The URL is none that gansynth reads, or its storage cannot be reached.
     """
     read_manifest(run.report)
+    if is_url(destination):
+        Remote(destination).upload(run.report, COPIED_FILES, lambda _: None)
+        return
+    folder = Path(destination)
     try:
-        destination.mkdir(parents=True, exist_ok=True)
-        for name in (MARKDOWN_FILE, JSON_FILE, BLINDED_PAGE_FILE, PAGE_FILE):
-            partial = destination / f".{name}.partial"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in COPIED_FILES:
+            partial = folder / f".{name}.partial"
             shutil.copyfile(run.report / name, partial)
-            partial.replace(destination / name)
+            partial.replace(folder / name)
     except OSError as error:
         raise ArtifactError(
-            f"{destination}: the report cannot be copied there ({error.strerror}); choose another --reports-dir"
+            f"{folder}: the report cannot be copied there ({error.strerror}); choose another --reports-dir"
         ) from error
-    return destination / PAGE_FILE

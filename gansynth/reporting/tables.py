@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from gansynth.reporting import formats
+from gansynth import formats
 from gansynth.reporting.findings import Cost, Findings, arm_deviations, class_fidelity, costs, kept_per_class, rejected
 from gansynth.runs import repetition_label
 

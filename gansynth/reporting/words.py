@@ -2,7 +2,7 @@
 
 import json
 
-from gansynth.reporting import formats
+from gansynth import formats
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.protocol import arm_descriptions
 from gansynth.results import VerdictWord

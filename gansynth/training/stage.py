@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -30,6 +31,7 @@ from gansynth.runs import METRICS_FILE, SETBACKS_FILE, Run, repetition_label
 from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, torch_generator
 from gansynth.splits import draw_split
+from gansynth.stopping import TERMINATED, stopping_postponed
 from gansynth.study import Study
 from gansynth.training.health import diversity, ended_alike, trouble
 from gansynth.training.loop import AdversarialLoop, Players, build_players
@@ -163,6 +165,7 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
         if fabric.is_global_zero:
             players, counters = job.restore()
             counters.setbacks.append(stopped.reason)
+            log.warning("%s: %s; goes on from step %d", repetition_label(job.repetition), stopped.reason, counters.step)
             counters.seconds = stopped.seconds  # the time limit counts what is trained again
             save_state(job.work / STATE_FILE, players, counters, job.key)
         fabric.barrier()
@@ -192,7 +195,10 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
     started, earlier = time.monotonic(), counters.seconds
     label = f"train {repetition_label(job.repetition)}"
     shown = Progress(job.progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps)
-    with shown if fabric.is_global_zero else nullcontext() as progress:
+    with (
+        shown if fabric.is_global_zero else nullcontext() as progress,
+        stopping_postponed() as asked_to_stop,
+    ):
         while counters.step < loop.total_steps:
             metrics = loop.step(counters.step)
             counters.step += 1
@@ -207,6 +213,9 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
                     return _Stopped(found, counters.seconds)
             if last:
                 break
+            if asked_to_stop() and fabric.is_global_zero:
+                _save_if_finite(loop, job, counters, metrics)
+                sys.exit(TERMINATED)
     return None
 
 
@@ -224,6 +233,12 @@ def _take_stock(loop: AdversarialLoop, job: _Job, counters: Counters, *, saved: 
     if saved and fabric.is_global_zero:
         save_state(job.work / STATE_FILE, loop.players, counters, job.key)
     return ""
+
+
+def _save_if_finite(loop: AdversarialLoop, job: _Job, counters: Counters, metrics: Mapping[str, Tensor]) -> None:
+    """Save training that is about to be stopped, unless it went wrong after it was last looked at."""
+    if all(value.isfinite() for value in metrics.values()):
+        save_state(job.work / STATE_FILE, loop.players, counters, job.key)
 
 
 def _every(loop: AdversarialLoop, points: int) -> int:

@@ -18,7 +18,7 @@ from gansynth.checkpoints import load_model
 from gansynth.datasets import load_dataset, load_synthetic, write_dataset
 from gansynth.errors import ArtifactError, EvaluationError, StudyError
 from gansynth.evaluation import evaluate, evaluate_arm, evaluate_fidelity
-from gansynth.generation import generate_repetition
+from gansynth.generation import Batch, export, generate_repetition
 from gansynth.modalities.image.storage import features, image_column
 from gansynth.requests import model_parent, synthetic_request
 from gansynth.runs import Run
@@ -59,6 +59,9 @@ def test_the_readme_five_calls_give_a_report(source: Path, tmp_path: Path) -> No
     assert {"metric", "recommended_arm", "comparisons", "fidelity", "memorisation", "cost_seconds"} <= set(found)
     delivered = load_synthetic(tmp_path / "run" / "synthetic")
     np.testing.assert_array_equal(delivered.counts, [12, 12, 12])
+    assert found["verdict"]["sentence"] in (tmp_path / "run" / "synthetic" / "README.md").read_text()
+    batch = export(Run(tmp_path / "run"), tmp_path / "batch", Batch(count=3))
+    assert found["verdict"]["sentence"] in (batch / "README.md").read_text()
     # a second pass finds everything done
     digest = read_manifest(tmp_path / "run" / "report").digest
     exec(compile(text, "README.md", "exec"), {})  # noqa: S102  # the same

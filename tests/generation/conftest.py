@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
 from gansynth.artifacts import publish
-from gansynth.checkpoints import Networks, TrainedModel, load_model, save_model
+from gansynth.checkpoints import Networks, TrainedModel, load_model, read_classes, save_model
 from gansynth.classifiers import Diet, fit_classifier
+from gansynth.evaluation.statistics import compare_arms, decide, recommend
 from gansynth.gans import FAMILIES
-from gansynth.requests import dataset_parent, model_request
+from gansynth.requests import dataset_parent, model_request, summary_request
+from gansynth.results import SUMMARY_FILE, ArmSummary, Fidelity, Memorisation, Summary
 from gansynth.runs import Run
 from gansynth.samples import Samples
 from gansynth.seeding import seeded_globally
@@ -80,6 +83,15 @@ def make_run(tmp_path: Path) -> RunMaker:
 
 
 @pytest.fixture
+def hugging_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The `datasets` library, offline and with its cache in a temporary folder."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "hf" / "datasets"))
+    return pytest.importorskip("datasets")
+
+
+@pytest.fixture
 def model(make_run: RunMaker) -> TrainedModel:
     """A convolutional model of three classes."""
     run, study = make_run(gan="residual", channels=3)
@@ -97,3 +109,55 @@ def training_images(model: TrainedModel) -> np.ndarray:
 def held_out_images(model: TrainedModel) -> np.ndarray:
     """Images of the same classes that `model` has never seen."""
     return real_rows(model.class_names, 3, seed=8).values
+
+
+@pytest.fixture
+def put_evaluation() -> Callable[[Run, Study], Summary]:
+    """Return a function that puts an evaluation into a run whose repetitions are not there, and returns its summary."""
+
+    def put(run: Run, study: Study) -> Summary:
+        rule = study.evaluation
+        values = {arm: np.array([0.6, 0.62]) + 0.03 * number for number, arm in enumerate(rule.arms)}
+        comparisons = compare_arms(values, 0.25, 100, rule.alpha, rule.smallest_gain)
+        rows = dict.fromkeys(read_classes(run.model(None))[0], 12)
+        summary = Summary(
+            metric=rule.metric,
+            verdict=decide(comparisons, values, rule.metric, rule.alpha),
+            recommended_arm=recommend(comparisons, values, rule.alpha),
+            arms={
+                arm: ArmSummary(
+                    mean=scores.mean(), sd=scores.std(), values=scores, metrics={}, recall={}, ratios=[], policies=[]
+                )
+                for arm, scores in values.items()
+            },
+            comparisons=comparisons,
+            fidelity=Fidelity(
+                embedding="features of a classifier",
+                fid=4.31,
+                kid=0.0123,
+                precision=0.61,
+                recall=0.42,
+                density=0.9,
+                coverage=0.71,
+                classification_accuracy_score=0.58,
+                label_agreement=0.95,
+            ),
+            memorisation=Memorisation(
+                share_nearer_to_training=0.537,
+                c_t=-0.42,
+                median_distance_ratio=0.974,
+                near_copies=9,
+                near_copies_by_chance=11.5,
+                checked=4000,
+            ),
+            train_rows=rows,
+            test_rows=rows,
+            repetitions=rule.repetitions,
+            correlation=0.25,
+            warnings=[],
+        )
+        with publish(run.evaluation, "evaluate", summary_request(study), {}) as draft:
+            (draft.path / SUMMARY_FILE).write_text(summary.model_dump_json())
+        return summary
+
+    return put

@@ -1,9 +1,11 @@
+import hashlib
 import itertools
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,14 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gansynth.artifacts import read_manifest
+from gansynth.artifacts import read_manifest, verify
 from gansynth.datasets import load_synthetic
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation import Batch, ClassNumber, export, gather, generate_repetition, held, order, write_shard
 from gansynth.generation.shards import divide, most_candidates
-from gansynth.generation.writers import DIGITAL_SOURCE_TYPE
+from gansynth.provenance import DIGITAL_SOURCE_TYPE
+from gansynth.results import Summary
 from gansynth.runs import Run
-from gansynth.study import GenerationConfig, Study
+from gansynth.study import GenerationConfig, ScarcityConfig, Study
 from gansynth.study_files import check_settings
 
 RunMaker = Callable[..., tuple[Run, Study]]
@@ -154,6 +157,57 @@ def test_any_order_of_shards_and_any_interruption_gives_the_same_bytes(
     assert read_manifest(destination).files == whole.files
     assert read_manifest(destination).counts == whole.counts
     assert {path.name for path in tmp_path.iterdir()} == {"run", "whole", "parts"}
+
+
+def test_the_card_tells_what_was_measured_as_soon_as_it_is(
+    make_run: RunMaker, put_evaluation: Callable[[Run, Study], Summary], tmp_path: Path
+) -> None:
+    run, study = make_run()
+    batch = Batch(count=12, shard_size=5)
+    out = export(run, tmp_path / "out", batch)
+    before, places = read_manifest(out), {path: path.stat().st_ino for path in out.glob("*.parquet")}
+    assert "Not measured yet" in (out / "README.md").read_text()
+    summary = put_evaluation(run, study)
+    export(run, out, batch)
+    card = (out / "README.md").read_text()
+    assert f"> {summary.verdict.sentence}\n" in card
+    assert f"the arm `{summary.recommended_arm}`" in card
+    gains = {(one.arm, one.against): f"{100 * one.gain:+.1f} (" for one in summary.comparisons}
+    for arm in ("gan", "gan+classical"):
+        (row,) = (line for line in card.splitlines() if line.startswith(f"| `{arm}` "))
+        assert gains[arm, "real"] in row
+        assert gains[arm, summary.verdict.best_without_gan] in row
+    assert "| 4.31 |" in card
+    assert "| 9 | of 4000; by chance 12 |" in card
+    after = verify(out)
+    assert {name for name in after.files if after.files[name] != before.files[name]} == {"README.md"}
+    assert (after.counts, after.seconds) == (before.counts, before.seconds)
+    assert {path: path.stat().st_ino for path in out.glob("*.parquet")} == places  # not even copied
+    assert read_manifest(export(run, tmp_path / "later", batch)).files == after.files
+
+
+def test_a_card_does_not_tell_of_an_evaluation_of_other_settings(
+    make_run: RunMaker, put_evaluation: Callable[[Run, Study], Summary], tmp_path: Path
+) -> None:
+    run, study = make_run()
+    put_evaluation(run, study.model_copy(update={"scarcity": ScarcityConfig(per_class=5)}))
+    assert "Not measured yet" in (export(run, tmp_path / "out", Batch(count=3)) / "README.md").read_text()
+
+
+def test_a_finished_batch_that_is_asked_for_again_is_read_once(
+    make_run: RunMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = make_run()
+    batch, read, digest = Batch(count=12, shard_size=5), Counter[str](), hashlib.file_digest
+    export(run, tmp_path / "out", batch)
+
+    def counted(stream: BinaryIO, name: str) -> Any:  # noqa: ANN401 - as hashlib declares it
+        read[Path(stream.name).name] += 1
+        return digest(stream, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    export(run, tmp_path / "out", batch)
+    assert [read[path.name] for path in (tmp_path / "out").glob("*.parquet")] == [1, 1, 1]
 
 
 def test_a_batch_that_cannot_be_finished_keeps_its_shards(make_run: RunMaker, tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ import pyarrow.parquet as pq
 import pytest
 from tampering import alter_training_rows
 
-from gansynth.artifacts import read_manifest
+from gansynth.artifacts import read_manifest, verify
+from gansynth.cards import renew_card
 from gansynth.checkpoints import load_model
 from gansynth.datasets import load_synthetic, load_teacher_probabilities
 from gansynth.errors import StudyError
 from gansynth.generation import generate, generate_repetition
 from gansynth.generation.sampler import Sampler
+from gansynth.generation.stage import origin_of
+from gansynth.results import Summary
 from gansynth.runs import Run
 from gansynth.seeding import derive_seed
 from gansynth.study import ComputeConfig, Study
@@ -34,9 +37,29 @@ def test_all_repetitions_and_the_delivered_samples_are_generated(make_run: RunMa
     assert first.counts.tolist() == second.counts.tolist() == [10, 10, 10]
     assert not np.array_equal(first.values, second.values)
     assert not (run.synthetic(0) / "README.md").exists()
-    assert (run.synthetic(None) / "README.md").exists()
+    assert "Not measured yet" in (run.synthetic(None) / "README.md").read_text()
+    assert (run.synthetic(None) / "croissant.json").exists()
     assert len(list(run.synthetic(None).glob("cat/*.png"))) == 10
     assert not list(run.progress.iterdir())
+
+
+def test_a_card_is_renewed_unless_someone_has_changed_it(
+    make_run: RunMaker, put_evaluation: Callable[[Run, Study], Summary]
+) -> None:
+    run, study = make_run(repetitions=(None,), generation={"format": "folder"})
+    place = generate_repetition(study, run, None)
+    (place / "notes.txt").write_text("mine")
+    summary = put_evaluation(run, study)
+    origin = origin_of(study, load_model(run.model(None), study.compute), read_manifest(run.model(None)).digest, 5)
+    renew_card(place, origin, "folder", summary)
+    assert summary.verdict.sentence in (place / "README.md").read_text()
+    assert (place / "notes.txt").read_text() == "mine"
+    written = verify(place)
+    generate_repetition(study, run, None)
+    assert read_manifest(place) == written
+    (place / "README.md").write_text("my own words")
+    renew_card(place, origin, "folder", summary)
+    assert (place / "README.md").read_text() == "my own words"
 
 
 def test_the_teachers_probabilities_are_stored_with_the_samples(make_run: RunMaker) -> None:

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from shapes import write_pictures
 
 TINY_STUDY = """
 name = "tiny"
@@ -46,15 +45,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a study and the pictures it names."""
     folder = tmp_path_factory.mktemp("workplace")
-    random = np.random.default_rng(0)
-    for label, name in enumerate(("bar", "dot")):
-        (folder / "shapes" / name).mkdir(parents=True)
-        for index in range(24):
-            picture = random.normal(40, 20, (8, 8))
-            column = random.integers(1, 5)
-            picture[:, column : column + 2] += 150 if label == 0 else 0
-            picture[column : column + 3, column : column + 3] += 0 if label == 0 else 150
-            Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / "shapes" / name / f"{index}.png")
+    write_pictures(folder / "shapes")
     (folder / "tiny.toml").write_text(TINY_STUDY)
     return folder
 

@@ -48,6 +48,12 @@ def test_errors_are_one_line_and_exit_with_1(start: Start, workplace: Path) -> N
     wrong = [
         (("augment", "tiny.toml", "--set", "gan.kimg=-3"), "--set: gan.kimg: must be greater than 0 (given: -3)"),
         (("train", "shapes"), "shapes: not a run folder"),
+        (("augment", "tiny.toml", "--set", "source.path=s3://key:hush@bucket/a"), "a URL must be like s3://BUCKET"),
+        (("augment", "tiny.toml", "--reports-dir", "s3://key:hush@bucket/a"), "a URL must be like s3://BUCKET"),
+        (
+            ("generate", "tiny.toml", "--count", "5", "--out", "s3://key:hush@bucket/a"),
+            "a URL must be like s3://BUCKET",
+        ),
     ]
     started = [start(*arguments) for arguments, _ in wrong]
     for process, (_, reason) in zip(started, wrong, strict=True):
@@ -57,6 +63,7 @@ def test_errors_are_one_line_and_exit_with_1(start: Start, workplace: Path) -> N
         assert errors.startswith("gansynth: ")
         assert reason in errors
         assert errors.count("\n") == 1
+        assert "hush" not in errors
     assert not (workplace / "runs").exists()
 
 

@@ -5,14 +5,16 @@ import json
 import logging
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from pipelines.display import Board, Lines
+from pipelines.meter import Meter, describe
 
 
 def record(stage: str, state: str, finished: int = 0, total: int = 1, text: str = "") -> logging.LogRecord:
-    fields = {"stage": stage, "state": state, "finished": finished, "total": total, "msg": text or state}
-    return logging.makeLogRecord(fields)
+    fields = {"stage": stage, "state": state, "finished": finished, "total": total, "samples": None}
+    return logging.makeLogRecord(fields | {"msg": text or state})
 
 
 def drawn(board: Board) -> str:
@@ -36,18 +38,39 @@ def test_board_ticks_stages_and_counts_units(tmp_path: Path) -> None:
     assert "starting" not in drawn(board)
 
 
-def test_board_reckons_time_left_from_where_a_piece_was_first_seen(tmp_path: Path) -> None:
+def tell(path: Path, done: int, total: int = 1000) -> None:
+    path.write_text(json.dumps({"label": path.stem, "done": done, "total": total, "seconds": 1.0}))
+
+
+def test_board_shows_pieces_at_work(tmp_path: Path) -> None:
     board = Board(("train",), tmp_path)
-    board.handle(record("train", "started"))
-    piece = tmp_path / "train.json"
-    # resumed: half of it was there before the first second
-    for done, seconds in ((500, 0.0), (600, 10.0)):
-        piece.write_text(json.dumps({"label": "train repetition 1", "done": done, "total": 1000, "seconds": seconds}))
-        picture = drawn(board)
-    assert "train repetition 1" in picture
-    assert "0:40 left" in picture
+    board.handle(record("train", "started", 0, 2))
+    piece = tmp_path / "repetition 1.json"
+    tell(piece, 600)
+    assert "repetition 1" in drawn(board)
+    assert "60%" in drawn(board)
     piece.write_text("{")
-    assert "train repetition 1" not in drawn(board)
+    assert "repetition 1" not in drawn(board)
+
+
+def test_time_left_is_reckoned_from_where_a_piece_was_first_seen(tmp_path: Path) -> None:
+    meter = Meter(tmp_path, 2, started=0.0)
+    tell(tmp_path / "resumed.json", 500)
+    assert meter.read(0, now=1.0).left is None
+    tell(tmp_path / "resumed.json", 600)
+    reading = meter.read(0, now=10.0)  # a tenth of a unit in ten seconds; 1.4 units are to be done
+    assert reading.share == pytest.approx(0.3)
+    assert reading.left == pytest.approx(140)
+    assert describe(reading, 0, 2, samples=4000) == "0 of 2, 20 samples/s, 2:20 left"
+
+
+def test_units_that_were_done_before_make_no_speed(tmp_path: Path) -> None:
+    meter = Meter(tmp_path, 4, started=0.0)
+    assert meter.read(3, now=0.1).left is None
+    tell(tmp_path / "last.json", 0)
+    meter.read(3, now=0.2)
+    tell(tmp_path / "last.json", 250)
+    assert meter.read(3, now=20.0).left == pytest.approx(60)
 
 
 def test_board_ignores_other_records(tmp_path: Path) -> None:

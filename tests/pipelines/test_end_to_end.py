@@ -17,7 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from storage import CREDENTIALS, Bucket
 
+from gansynth.artifacts import read_manifest
+from gansynth.results import read_summary
 from gansynth.runs import Run
 from gansynth.study_files import read_study
 
@@ -61,6 +64,10 @@ def api(workplace: Path, augmented: tuple[str, str]) -> Iterator[str]:  # noqa: 
 def manifests(run: Run) -> dict[str, int]:
     """Return when each artifact of a run was written."""
     return {str(path.parent.relative_to(run.root)): path.stat().st_mtime_ns for path in run.root.rglob("manifest.json")}
+
+
+def verdict(run: Run) -> str:
+    return read_summary(run.evaluation).verdict.sentence
 
 
 def test_augment_prints_the_verdict_and_where_to_read_on(augmented: tuple[str, str], workplace: Path) -> None:
@@ -121,7 +128,8 @@ def test_any_number_of_samples_comes_from_a_trained_run(
     augmented: tuple[str, str],  # noqa: ARG001 - it made the run
 ) -> None:
     before = manifests(Run(workplace / "runs" / "tiny"))
-    process = start("generate", "runs/tiny", "--class", "dot=10", "--shard-size=4", "--format=folder", "--out", "more")
+    command = ("generate", "runs/tiny", "--class", "dot=10", "--shard-size=4", "--format=folder", "--out", "more")
+    process = start(*command)
     output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert output == f"10 samples: {workplace / 'more'}\n"
@@ -129,6 +137,9 @@ def test_any_number_of_samples_comes_from_a_trained_run(
     assert len(list((workplace / "more" / "dot").glob("*.png"))) == 10
     assert manifests(Run(workplace / "runs" / "tiny")) == before
     assert not list(workplace.glob(".more*"))
+    assert verdict(Run(workplace / "runs" / "tiny")) in (workplace / "more" / "README.md").read_text()
+    again = start(*command)
+    assert again.communicate(timeout=PATIENCE) == (output, "")
 
 
 def test_a_batch_that_was_killed_goes_on_with_the_shards_that_are_missing(
@@ -154,15 +165,41 @@ def test_a_batch_that_was_killed_goes_on_with_the_shards_that_are_missing(
     assert not shards.exists()
 
 
+def test_source_batch_and_report_may_be_remote_and_credentials_are_stored_nowhere(
+    start: Start, workplace: Path, api: str, bucket: Bucket
+) -> None:
+    source = bucket.put_folder(workplace / "shapes", "shapes")
+    for command in (
+        ("ingest", "tiny.toml", "--set", f"source.path={source}", "--run-dir", "runs/remote"),
+        ("generate", "runs/tiny", "--class", "dot=10", "--shard-size=4", "--out", f"{bucket.url}/batch"),
+        ("report", "runs/tiny", "--reports-dir", f"{bucket.url}/reports/"),
+    ):
+        process = start(*command, PREFECT_API_URL=api)
+        output, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors
+        assert command[0] != "generate" or output == f"10 samples: {bucket.url}/batch\n"
+    tiny, remote = (read_manifest(workplace / "runs" / name / "dataset") for name in ("tiny", "remote"))
+    assert tiny.digest == remote.digest
+    there = {name for name in bucket.objects() if not name.startswith("shapes/")}
+    shards = {f"batch/synthetic-{number:05d}-of-00003.parquet" for number in range(3)}
+    assert there >= shards | {"batch/manifest.json", "reports/tiny/index.html"}
+    for path in workplace.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(value.encode() in content for value in CREDENTIALS.values()), path
+
+
 def test_same_run_again_makes_only_what_changed(start: Start, workplace: Path, api: str) -> None:
     run = Run(workplace / "runs" / "tiny")
-    before = manifests(run)
+    before, samples = manifests(run), {p: p.stat().st_mtime_ns for p in run.synthetic(None).glob("*.parquet")}
     process = start("augment", "runs/tiny", "--set", "evaluation.alpha=0.1", PREFECT_API_URL=api)
     output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert "90 % interval" in output
     after = manifests(run)
-    assert {name for name in after if after[name] != before.get(name)} == {"evaluation", "report"}
+    assert {name for name in after if after[name] != before.get(name)} == {"evaluation", "report", "synthetic"}
+    assert {path: path.stat().st_mtime_ns for path in run.synthetic(None).glob("*.parquet")} == samples
+    assert verdict(run) in (run.synthetic(None) / "README.md").read_text()
     assert read_study(run).evaluation.alpha == 0.1
 
 

@@ -22,7 +22,8 @@ from gansynth.results import (
     Verdict,
 )
 from gansynth.runs import Run
-from pipelines.artifacts import findings_markdown, gain_table, print_findings
+from pipelines.artifacts import findings_markdown
+from pipelines.findings import gain_table, print_findings
 
 
 def arm(mean: float) -> ArmSummary:
@@ -119,7 +120,7 @@ def test_terminal_shows_sentence_and_table(evaluated: Callable[[int], Run], caps
 
 
 def test_markdown_holds_verdict_table_warnings_and_picture(evaluated: Callable[[int], Run]) -> None:
-    text = findings_markdown(evaluated(3))
+    text = findings_markdown(evaluated(3), "reports/tiny")
     assert text.startswith(f"**{SUMMARY.verdict.sentence}**\n")
     assert "| gan | 72.5 | +9.1 | +3.0 to +15.2 | helps |" in text
     assert "- Only two repetitions." in text
@@ -129,6 +130,6 @@ def test_markdown_holds_verdict_table_warnings_and_picture(evaluated: Callable[[
 
 
 def test_picture_is_left_out_where_it_would_be_large(evaluated: Callable[[int], Run]) -> None:
-    text = findings_markdown(evaluated(60))
+    text = findings_markdown(evaluated(60), "reports/tiny")
     assert "base64" not in text
     assert len(text) < 2000

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from gansynth.reporting import formats
+from gansynth import formats
 from gansynth.reporting.figures import Scale, curve_chart, forest_row, strip_plot
 
 

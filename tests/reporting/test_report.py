@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from storage import Bucket
 
 from gansynth.artifacts import verify
 from gansynth.errors import ArtifactError
@@ -355,15 +356,26 @@ def test_a_copy_holds_every_file_and_spares_others(tmp_path: Path, run_folder: t
     study, run = run_folder
     destination = tmp_path / "reports" / "shapes"
     with pytest.raises(ArtifactError):
-        copy_report(run, destination)
+        copy_report(run, str(destination))
     report(study, run)
     destination.mkdir(parents=True)
     (destination / "notes.txt").write_text("keep me")
     (destination / "index.html").write_text("an earlier page")
-    assert copy_report(run, destination) == destination / "index.html"
+    copy_report(run, str(destination))
     names = {path.name for path in destination.iterdir()}
     assert names == {"index.html", "blinded.html", "report.md", "report.json", "notes.txt"}
     assert (destination / "index.html").read_bytes() == (run.report / "index.html").read_bytes()
+
+
+def test_a_copy_may_go_to_a_url_and_opens_as_a_page(run_folder: tuple[Study, Run], bucket: Bucket) -> None:
+    study, run = run_folder
+    report(study, run)
+    copy_report(run, f"{bucket.url}/reports/shapes")
+    copy_report(run, f"{bucket.url}/reports/shapes")
+    there = {name.removeprefix("reports/shapes/"): content for name, content in bucket.objects().items()}
+    assert there.keys() == {"index.html", "blinded.html", "report.md", "report.json"}
+    assert there["index.html"] == (run.report / "index.html").read_bytes()
+    assert bucket.content_type("reports/shapes/index.html") == "text/html"
 
 
 def test_the_report_does_not_tell_where_the_source_lies(tmp_path: Path, make_run: MakeRun) -> None:

@@ -18,6 +18,7 @@ import pytest
 import torch
 from filelock import FileLock
 from lightning_fabric import Fabric
+from safetensors import safe_open
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from shapes import draw_shapes
@@ -164,6 +165,24 @@ def test_two_processes_train_resume_and_are_started_by_torchrun(study: Study, ma
     assert [line["step"] for line in ours] == [line["step"] for line in theirs]
     for one, two in zip(ours[:5], theirs[:5], strict=True):
         assert two == pytest.approx(one, abs=1e-3)
+
+
+def test_processes_that_are_asked_to_end_save_first(study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    longer = study.model_copy(update={"gan": study.gan.model_copy(update={"kimg": 160})})
+    state = run.model(0).with_name(".model.resume") / "state.safetensors"
+    parent = multiprocessing.get_context("spawn").Process(target=train_repetition, args=(longer, run, 0))
+    parent.start()
+    deadline = time.monotonic() + PATIENCE
+    while not run.progress.exists() or not state.exists() or not list(run.progress.glob("train*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)  # to take some steps, though fewer than 1000, after which they save anyway
+    parent.terminate()
+    parent.join(30)
+    assert parent.exitcode == -signal.SIGTERM
+    with safe_open(state, framework="np") as stored:
+        assert 0 < int(stored.metadata()["step"]) < 1000
 
 
 def hold_a_lock(fabric: Fabric, folder: Path) -> None:

@@ -1,0 +1,261 @@
+"""The dataset card beside delivered samples, as Hugging Face reads it.
+
+It tells how the samples were made, and what the run's evaluation found. Samples are often there before that, so a card
+can be renewed; they stay as they are.
+"""
+
+import hashlib
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gansynth.arms import ARMS
+from gansynth.artifacts import amend, file_digest, read_manifest
+from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
+from gansynth.results import Fidelity, Memorisation, Summary
+
+CARD_FILE = "README.md"
+LONGEST_NAME = 60
+
+HUB_LICENCES = {
+    "apache-2.0": "Apache-2.0", "bsd-2-clause": "BSD-2-Clause", "bsd-3-clause": "BSD-3-Clause",
+    "cc-by-3.0": "CC-BY-3.0", "cc-by-4.0": "CC-BY-4.0", "cc-by-nc-4.0": "CC-BY-NC-4.0",
+    "cc-by-nc-sa-4.0": "CC-BY-NC-SA-4.0", "cc-by-sa-3.0": "CC-BY-SA-3.0", "cc-by-sa-4.0": "CC-BY-SA-4.0",
+    "cc0-1.0": "CC0-1.0", "mit": "MIT", "odbl": "ODbL-1.0", "odc-by": "ODC-By-1.0", "pddl": "PDDL-1.0",
+}  # fmt: skip
+"""Identifiers of the Hugging Face hub and those of SPDX; any other licence is "other" to the hub, with its name."""
+
+SIZE_CATEGORIES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
+LARGEST_CATEGORY = "n>1M"
+
+FILTERS = {
+    "teacher": "low probability of the label by a classifier trained on the real training rows",
+    "discriminator": "low realness by the discriminator",
+    "distance": "near copy of a training row, in the embedding of a classifier trained on those rows",
+}
+
+USE = "Augmenting the training set of a classifier of these classes."
+LABELS = "Labels are those the generator was asked for; nobody has checked them."
+BIASES = "Faults, gaps and biases of the training rows are likely here too, and variety may be lower than in real data."
+LIKENESS = "Samples may resemble training rows, so the care that those need is needed here as well."
+MISUSE = "Do not use these images to test or validate a model, or as evidence of anything real."
+
+CARD = """\
+---
+{front_matter}
+---
+# Synthetic images of the study {study}
+
+{kept} images, all of them generated: none is a photograph or a measurement.
+
+## How it was made
+
+A class-conditional generative adversarial network was trained by gansynth on the real training rows of the study
+(model `{model_digest}`, seed {seed}). {candidates} candidates were generated and {kept} kept.
+
+{rejections}
+
+{classes}
+
+Every image is marked as `{source_type}`{marks}. A sample's label and `seed_index` give it again from the same
+model and seed. `manifest.json` has the SHA-256 of every file, and `croissant.json` describes them to programs; whoever
+publishes them adds `creator`, `url` and `datePublished` there.
+
+## Gain, fidelity and memorisation
+
+{findings}
+
+## Intended use
+
+{use} Whether that helps, and by how much, the gain above tells.
+
+## Limits
+
+{limits}
+- Licence of the source data: {licence}. Its terms may extend to samples made from it.
+"""
+
+UNMEASURED = """\
+Not measured yet: when this card was written, the run held no evaluation that fits its study and its models. Once it
+does, `gansynth report` completes the card of the run's own samples, and the command that made a batch of samples, given
+again, completes that of the batch."""
+
+FINDINGS = """\
+Measured on real held-out rows, in {repetitions} repetitions. Each trained a generator of its own on its training rows
+alone; the images here are of one more generator, fitted in the same way on all training rows, and no number was
+measured on them. `report/index.html` in the run folder tells the whole story.
+
+> {sentence}
+
+Recommended for this data: the arm `{recommended}`. An arm is a way to train one and the same classifier: `real` on real
+rows alone, `oversampled` on every class equally often, `classical` also with image transforms, `gan` and
+`gan+classical` like the last two, with synthetic images in every batch.
+
+{gain}
+
+Gains are in points, with their intervals.
+
+{likeness}
+
+Distances are those of this embedding: {embedding}. They compare with no other numbers, and are no proof of privacy."""
+
+MARKS = {
+    "parquet": " in the footer of its file and by the column `synthetic`",
+    "folder": " in its XMP metadata; `metadata.csv` describes each one and `classes.json` gives the true class names",
+    "webdataset": " in its XMP metadata and in the JSON beside it; `classes.json` gives the true class names",
+}
+
+DATA_FILES = {"parquet": '"*.parquet"', "folder": '["*/*.png", "metadata.csv"]', "webdataset": '"*.tar"'}
+
+
+def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], summary: Summary | None) -> str:
+    """Return README.md: YAML front matter, how the samples were made, what was measured, what for, and their limits.
+
+    Args:
+        origin: Where the samples come from.
+        file_format: How they are written.
+        counts: Those of the manifest: `kept`, `candidates`, and where it applies `rejected_FILTER` and `kept_LABEL`.
+        summary: What the evaluation of their run found; None if there is none yet.
+    """
+    rejected = [
+        f"- {counts[f'rejected_{name}']} rejected: {reason}."
+        for name, reason in FILTERS.items()
+        if f"rejected_{name}" in counts
+    ]
+    classes = [
+        (str(label), _cell(name), str(counts.get(f"kept_{label}", 0))) for label, name in enumerate(origin.class_names)
+    ]
+    return CARD.format(
+        front_matter=_front_matter(origin, file_format, counts["kept"]),
+        study=origin.study,
+        kept=counts["kept"],
+        candidates=counts["candidates"],
+        model_digest=origin.model_digest[:16],
+        seed=origin.seed,
+        rejections="\n".join(rejected) or "No filter was used.",
+        classes=_table([("label", "class", "images"), *classes]),
+        source_type=DIGITAL_SOURCE_TYPE,
+        marks=MARKS[file_format],
+        findings=UNMEASURED if summary is None else _findings(summary),
+        use=USE,
+        limits="\n".join(f"- {limit}" for limit in (LABELS, BIASES, LIKENESS, MISUSE)),
+        licence=_cell(origin.licence),
+    )
+
+
+def renew_card(directory: Path, origin: Origin, file_format: str, summary: Summary) -> None:
+    """Let the card of an artifact of samples tell what the evaluation of their run found; the samples stay.
+
+    A card that someone has changed is left alone.
+
+    Raises:
+        ArtifactError: There is no artifact, or it cannot be written.
+    """
+    manifest = read_manifest(directory)
+    card = render_card(origin, file_format, manifest.counts, summary).encode()
+    written = manifest.files[CARD_FILE].sha256
+    is_ours = file_digest(directory / CARD_FILE) == written
+    if is_ours and hashlib.sha256(card).hexdigest() != written:
+        amend(directory, CARD_FILE, card)
+
+
+def _findings(summary: Summary) -> str:
+    return FINDINGS.format(
+        repetitions=summary.repetitions,
+        sentence=summary.verdict.sentence,
+        recommended=summary.recommended_arm,
+        gain=_gain(summary),
+        likeness=_likeness(summary.fidelity, summary.memorisation),
+        embedding=summary.fidelity.embedding,
+    )
+
+
+def _gain(summary: Summary) -> str:
+    """Return the table of the arms with a GAN: their gain over `real`, and over the best arm without one."""
+    rivals = list(dict.fromkeys(("real", summary.verdict.best_without_gan)))
+    heads = [f"gain over `{rival}` ({100 * summary.arms[rival].mean:.1f})" for rival in rivals]
+    rows = [["Arm", f"{summary.metric.replace('_', ' ')}, %", *heads]]
+    tests = {(one.arm, one.against): one for one in summary.comparisons}
+    for name, arm in summary.arms.items():
+        if ARMS[name].synthetic and not ARMS[name].shuffled:
+            found = [tests[name, rival] for rival in rivals]
+            gains = [f"{_points(one.gain)} ({_points(one.ci_low)} to {_points(one.ci_high)})" for one in found]
+            rows.append([f"`{name}`", f"{100 * arm.mean:.1f}", *gains])
+    return _table(rows)
+
+
+def _likeness(found: Fidelity, copied: Memorisation) -> str:
+    """Return the table of fidelity and memorisation, with how to read each number."""
+    rows = [
+        ("Kernel distance (KID)", f"{found.kid:.3g}", "0 for equal distributions"),
+        ("Fréchet distance (FID)", f"{found.fid:.3g}", "0 for equal distributions"),
+        ("Precision", f"{found.precision:.2f}", "synthetic samples that lie among real ones"),
+        ("Recall", f"{found.recall:.2f}", "real samples that lie among synthetic ones"),
+        ("Density", f"{found.density:.2f}", "about 1 for equal distributions"),
+        ("Coverage", f"{found.coverage:.2f}", "real samples with a synthetic one nearby"),
+        (
+            "Usefulness",
+            f"{found.classification_accuracy_score:.2f}",
+            "score of a classifier that saw synthetic ones alone",
+        ),
+        ("Label agreement", f"{found.label_agreement:.2f}", "samples that a classifier gives the label asked for"),
+        (
+            "Nearer to training",
+            f"{copied.share_nearer_to_training:.2f}",
+            "than to held-out rows; 0.5 if nothing is copied",
+        ),
+        (
+            "Distance ratio",
+            f"{copied.median_distance_ratio:.2f}",
+            "to training over held-out rows; copies: far below 1",
+        ),
+        (
+            "Data copying (C_T)",
+            f"{copied.c_t:+.1f}",
+            "0 if nothing is copied; far below: copies, or very typical samples",
+        ),
+        ("Near copies", f"{copied.near_copies}", f"of {copied.checked}; by chance {copied.near_copies_by_chance:.0f}"),
+    ]
+    return _table([("Measure", "Value", "How to read it"), *rows])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    heading, *others = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([heading, "|" + "---|" * len(rows[0]), *others])
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+z.1f}"
+
+
+def _front_matter(origin: Origin, file_format: str, kept: int) -> str:
+    licence = origin.licence.lower()
+    known = licence in HUB_LICENCES or licence == "unknown"
+    lines = [f"license: {licence if known else 'other'}"]
+    lines += [] if known else [f"license_name: {json.dumps(origin.licence)}"]
+    lines += [
+        f"pretty_name: {json.dumps(f'Synthetic images of the study {origin.study}')}",
+        "tags: [synthetic, gan, gansynth]",
+        "annotations_creators: [machine-generated]",
+        "task_categories: [image-classification]",
+        f"size_categories: [{_size_category(kept)}]",
+        "configs:",
+        "- config_name: default",
+        f"  data_files: [{{split: train, path: {DATA_FILES[file_format]}}}]",
+    ]
+    return "\n".join(lines)
+
+
+def _size_category(count: int) -> str:
+    return next((name for limit, name in SIZE_CATEGORIES.items() if count < limit), LARGEST_CATEGORY)
+
+
+def _cell(name: str) -> str:
+    """Return foreign text as one harmless, visible cell of a Markdown table."""
+    shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    escaped = html.escape(visible)
+    for character in "\\`*_[]|~":
+        escaped = escaped.replace(character, f"\\{character}")
+    return escaped or "(empty)"

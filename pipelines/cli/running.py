@@ -1,0 +1,110 @@
+"""How a command runs a flow: on which run folder, with its progress shown, and what it prints at the end."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from gansynth.runs import Run
+    from gansynth.study import Study
+
+STAGES = ("ingest", "train", "generate", "evaluate", "report")
+
+
+def run_flow(name: str, target: Path, overrides: list[str] | None, run_dir: Path | None, **parameters: str) -> None:
+    """Run a flow on a run folder, showing its progress, and print what it found.
+
+    Args:
+        name: The flow.
+        target: A study file or a run folder.
+        overrides: Settings that replace those of the study.
+        run_dir: The run folder, if it is not the default one.
+        **parameters: What the flow takes besides study and run folder: folders or URLs.
+
+    Raises:
+        GansynthError: The study is wrong, or the flow failed.
+    """
+    stages = STAGES if name == "augment" else (name,)
+    study, run = _resolve(target, overrides, run_dir)
+    from gansynth.remote import check_url
+
+    for place in parameters.values():
+        check_url(place)  # before Prefect stores it
+    from pipelines.display import progress_shown
+
+    # held from here on: that another process is writing there is told before anything starts
+    with run.lock(), progress_shown(stages, run.progress):
+        _start_flow(name)(study=study, run_dir=run.root.resolve(), **parameters)
+    _conclude(stages[-1], run)
+
+
+def run_batch(target: Path, run_dir: Path | None, asked: dict[str, Any], out: str) -> None:
+    """Generate a batch of samples, showing its progress, and print where it lies.
+
+    Args:
+        target: A run folder, or the study file of a run.
+        run_dir: The run folder, if it is not the default one.
+        asked: The settings of the batch that are not left at their defaults.
+        out: The folder for the samples, or a URL.
+
+    Raises:
+        GansynthError: What was asked for is wrong, or the flow failed.
+    """
+    from gansynth.study_files import check_settings
+
+    _, run = _resolve(target, None, run_dir)
+    from gansynth import generation
+
+    batch = check_settings(generation.Batch, asked)
+    wanted = generation.order(run, batch, out)
+    from pipelines.display import progress_shown
+
+    with generation.held(wanted) as done, progress_shown(("generate",), wanted.progress):
+        if not done:
+            _start_flow("batch")(run.root.resolve(), wanted.address, batch)
+    typer.echo(f"{sum(int(shard.counts.sum()) for shard in wanted.shards):,} samples: {wanted.address}")
+
+
+def _conclude(stage: str, run: "Run") -> None:
+    """Print what the run found, once it has been evaluated, and where to find what was made."""
+    if stage in {"evaluate", "report"}:
+        from pipelines.findings import print_findings
+
+        print_findings(run)
+    made = {
+        "ingest": [("Dataset", run.dataset)],
+        "train": [("Generator", run.model(None))],
+        "generate": [("Synthetic dataset", run.synthetic(None))],
+        "evaluate": [("Evaluation", run.evaluation)],
+        "report": [("Synthetic dataset", run.synthetic(None)), ("Report", run.report / "index.html")],
+    }
+    for what, path in made[stage]:
+        typer.echo(f"{what}: {path}")
+
+
+def _start_flow(name: str) -> Any:  # noqa: ANN401 - Prefect's flows are typed by their parameters, which differ
+    """Return a flow once all is there that it needs: processes for its work, and Prefect's API."""
+    from pipelines.workers import warm_up
+
+    warm_up()
+    from pipelines.embedded import PrefectServer
+
+    server = PrefectServer()
+    flow = getattr(import_module(f"pipelines.{name}"), name)
+    server.wait()
+    return flow
+
+
+def _resolve(target: Path, overrides: list[str] | None, run_dir: Path | None) -> "tuple[Study, Run]":
+    """Return the study and the run folder that a command line names."""
+    from gansynth.runs import Run
+    from gansynth.study_files import load_study, read_study
+
+    if target.is_dir():
+        if run_dir is not None:
+            raise typer.BadParameter(f"{target} is a run folder already; --run-dir goes with a study file")
+        return read_study(Run(target), overrides or ()), Run(target)
+    study = load_study(target, overrides or ())
+    return study, Run(run_dir or Path("runs") / study.name)

@@ -1,0 +1,52 @@
+"""What a run found, in short: the verdict and the gain table, as the command line prints them."""
+
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from gansynth.formats import SPACE, gain, interval, metric_name, metric_value, typeset
+from gansynth.results import Summary, read_summary
+from gansynth.runs import Run
+
+
+class GainRow(NamedTuple):
+    """One line of the gain table, in percent and points, as people read it."""
+
+    arm: str
+    mean: str
+    gain: str
+    interval: str
+    verdict: str
+
+
+def gain_table(summary: Summary) -> list[GainRow]:
+    """Return the gain table: its heading, then a row for each arm, with its gain over `real` where it has one."""
+    rows = [GainRow("arm", f"{metric_name(summary.metric)}, %", "gain over real", "interval", "verdict")]
+    against_real = {found.arm: found for found in summary.comparisons if found.against == "real"}
+    for name, arm in summary.arms.items():
+        mean = metric_value(summary.metric, arm.mean)
+        found = against_real.get(name)
+        if found is None:
+            rows.append(GainRow(name, mean, "", "", ""))
+        else:
+            spread = interval(found.ci_low, found.ci_high)
+            rows.append(GainRow(name, mean, gain(found.gain), spread, found.verdict))
+    return rows
+
+
+def print_findings(run: Run) -> None:
+    """Print the verdict and the gain table of an evaluated run."""
+    summary = read_summary(run.evaluation)
+    heading, *rows = gain_table(summary)
+    table = Table(heading.arm, box=None, pad_edge=False)
+    for title in heading[1:-1]:
+        table.add_column(title, justify="right")
+    table.add_column(heading.verdict)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(typeset(summary.verdict.sentence).replace(SPACE, " "), markup=False)
+    console.print()
+    console.print(table)
+    console.print()
