@@ -14,6 +14,7 @@ from gansynth.gans import GanConfig
 from gansynth.gans.augmentation import augment
 from gansynth.modalities.image import Codec
 from gansynth.samples import Samples
+from gansynth.seeding import BatchRandom
 from gansynth.training.loop import build_players
 
 
@@ -73,7 +74,8 @@ class BareLoop:
         self.discriminator.requires_grad_(True)
 
     def _augment(self, images: Tensor) -> Tensor:
-        return augment(images, self.config.augmentation, self.config.augmentation_probability, self.random)
+        random = BatchRandom(self.random, len(images))
+        return augment(images, self.config.augmentation, self.config.augmentation_probability, random)
 
     def _update(self, player: int, loss: Tensor) -> None:
         self.optimisers[player].zero_grad()

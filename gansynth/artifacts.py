@@ -44,8 +44,9 @@ class Manifest(BaseModel):
         counts: How many of each thing it holds.
         versions: Versions of Python and the libraries that made it.
         seconds: Wall-clock time it took, with that of interrupted attempts it goes on from and of what it adopted.
-        cpu_seconds: Processor time of the process that made it, over all its threads, with that of what it adopted.
-        peak_memory_mb: Largest resident memory of the process while it was made, in MiB.
+        cpu_seconds: Processor time of the process that made it and of those that this started, over all threads, with
+            that of what it adopted.
+        peak_memory_mb: Largest resident memory of the process while it was made, or of one that it started, in MiB.
         files: Every file except the manifest itself.
     """
 
@@ -114,7 +115,7 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
     Raises:
         ArtifactError: A file cannot be written (no room, no permission).
     """
-    started, started_cpu = time.monotonic(), time.process_time()
+    started, started_cpu = time.monotonic(), _cpu_seconds()
     _reset_peak_memory()
     with _in_place_of(directory) as partial:
         draft = Draft(partial)
@@ -133,7 +134,7 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
             counts=draft.counts,
             versions=library_versions(),
             seconds=time.monotonic() - started + draft.seconds,
-            cpu_seconds=time.process_time() - started_cpu + draft.cpu_seconds,
+            cpu_seconds=_cpu_seconds() - started_cpu + draft.cpu_seconds,
             peak_memory_mb=max(_peak_memory_mb(), draft.peak_memory_mb),
             files=files,
         )
@@ -290,6 +291,12 @@ def _swap(partial: Path, directory: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _cpu_seconds() -> float:
+    """Return the processor time of this process and of those that it started and that have ended."""
+    usages = (resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
 def _reset_peak_memory() -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")
@@ -298,9 +305,11 @@ def _reset_peak_memory() -> None:
 
 
 def _peak_memory_mb() -> float:
+    of_started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     try:
         status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        own = int(status.split("VmHWM:")[1].split()[0])
     except (OSError, IndexError):
-        unit = 1024**2 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1024**2 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return max(own, of_started) / unit

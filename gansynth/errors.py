@@ -5,7 +5,7 @@
      ├── SourceError     a data source, or too many of its rows, cannot be read
      ├── ArtifactError   a run folder or one of its artifacts is absent, locked, changed or of another version
      ├── RemoteError     remote storage cannot be reached, or refuses
-     ├── TrainingError   adversarial training produced numbers that cannot be used
+     ├── TrainingError   adversarial training produced numbers that cannot be used, or lost one of its processes
      └── EvaluationError the data do not allow the comparison that was asked for
 
 Each message is one line: what was wrong, where, and how to mend it. The command line prints it and exits with status 1.
@@ -33,7 +33,7 @@ class RemoteError(GansynthError):
 
 
 class TrainingError(GansynthError):
-    """Adversarial training produced numbers that cannot be used."""
+    """Adversarial training produced numbers that cannot be used, or lost one of its processes."""
 
 
 class EvaluationError(GansynthError):

@@ -27,7 +27,6 @@ def model_request(study: "Study", repetition: int | None) -> dict[str, Any]:
         **_part(study, "modality", "scarcity", "split", "gan"),
         "classifier": study.evaluation.model_dump(mode="json", include=of_teacher),
         "precision": study.compute.precision,
-        "devices": study.compute.devices,
         "repetition": repetition,
     }
 

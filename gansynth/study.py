@@ -195,11 +195,19 @@ class EvaluationConfig(Settings):
 
 
 class ComputeConfig(Settings):
-    """Where the work runs. Only `precision` and `devices` change results by more than last digits."""
+    """Where the work runs. Only `precision` changes results by more than last digits."""
 
     accelerator: str = Field(default="auto", description="Lightning Fabric accelerator: `auto`, `cpu`, `cuda`, `mps`.")
-    devices: int = Field(default=1, ge=1, description="Processes or devices that train one generator together.")
-    strategy: str = Field(default="auto", description="Lightning Fabric strategy, e.g. `ddp` with several devices.")
+    devices: int = Field(
+        default=1,
+        ge=1,
+        description="Processes or devices of this machine that train one generator together; `gan.batch_size` must be a"
+        " multiple of it.",
+    )
+    strategy: Literal["auto", "ddp"] = Field(
+        default="auto",
+        description="How several devices train together: `ddp`, each with an equal part of every batch; `auto`, that.",
+    )
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
         default="32-true", description="Lightning Fabric precision of the networks."
     )

@@ -11,20 +11,24 @@ SHIFT = 0.10
 
 
 def random_affine(images: Tensor, random: torch.Generator) -> Tensor:
-    """Rotate, scale, shear and shift each image by its own small random amount, with reflected borders.
+    """Warp each image by its own random amounts, as `affine` does; the generator is on the images' device."""
+    return affine(images, torch.rand(6, len(images), generator=random, device=images.device))
 
-    Uniform ranges: rotation ±12 degrees, logarithms of the scales along both axes ±0.12, shear ±0.12, shift ±10 %
-    of the side. They suit small images whose content fills the frame.
+
+def affine(images: Tensor, uniform: Tensor) -> Tensor:
+    """Rotate, scale, shear and shift each image by its own small amount, with reflected borders.
+
+    Ranges: rotation ±12 degrees, logarithms of the scales along both axes ±0.12, shear ±0.12, shift ±10 % of the side.
+    They suit small images whose content fills the frame.
 
     Args:
         images: Float tensor (N, channels, height, width).
-        random: Generator on the same device.
+        uniform: Where in these ranges each image's amounts lie, from 0 to 1, (6, N).
 
     Returns:
         The warped images, of the same shape.
     """
-    count, device = len(images), images.device
-    draws = torch.rand(6, count, generator=random, device=device) * 2 - 1
+    draws = uniform * 2 - 1
     angle = draws[0] * (DEGREES * torch.pi / 180)
     scale_x, scale_y = torch.exp(draws[1] * LOG_SCALE), torch.exp(draws[2] * LOG_SCALE)
     shear = draws[3] * SHEAR

@@ -14,7 +14,7 @@ from packaging.version import Version
 from rich.console import Console
 from rich.table import Table
 
-from gansynth.devices import make_fabric
+from gansynth.devices import make_training_fabric
 from gansynth.errors import StudyError
 from gansynth.study import ComputeConfig
 from gansynth.study_files import load_study
@@ -89,14 +89,15 @@ def _traps(compute: ComputeConfig) -> list[str]:
     workers, memory = worker_count(compute), _memory_gib()
     if memory and memory < workers * LEAST_MEMORY_PER_WORKER:
         traps.append(f"{memory:.1f} GiB of memory are little for {workers} workers; set compute.workers lower")
-    if workers * compute.threads > joblib.cpu_count():
+    if workers * compute.devices * compute.threads > joblib.cpu_count():
         traps.append(
-            f"{workers} workers with {compute.threads} threads each share {joblib.cpu_count()} cores; lower one of them"
+            f"{workers} workers of {compute.devices} process(es) with {compute.threads} threads each share"
+            f" {joblib.cpu_count()} cores; lower one of them"
         )
     if _disk_gib() < LEAST_DISK:
         traps.append(f"{_disk_gib():.1f} GiB of disk are free here; a run may need more")
     try:
-        make_fabric(compute, compute.devices)
+        make_training_fabric(compute)
     except StudyError as error:
         traps.append(str(error))
     if shutil.which("nvidia-smi") and not torch.cuda.is_available():

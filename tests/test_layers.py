@@ -16,6 +16,7 @@ GROUND = (
     "settings",
     "errors",
     "threads",
+    "processes",
     "drawing",
     "warping",
     "stopping",

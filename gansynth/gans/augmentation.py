@@ -5,30 +5,31 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from gansynth.warping import random_affine
+from gansynth.seeding import BatchRandom
+from gansynth.warping import affine
 
 CUTOUT_SIDE = 0.4
 
 
-def _affine(images: Tensor, random: torch.Generator) -> Tensor:
-    return random_affine(images, random)
+def _affine(images: Tensor, random: BatchRandom) -> Tensor:
+    return affine(images, random.uniform(6, len(images), dim=1))
 
 
-def _cutout(images: Tensor, random: torch.Generator) -> Tensor:
+def _cutout(images: Tensor, random: BatchRandom) -> Tensor:
     """Set a square of 40 % of the side to mid-grey at a random place."""
     count, _, height, width = images.shape
-    centre = torch.rand(2, count, 1, 1, generator=random, device=images.device)
+    centre = random.uniform(2, count, 1, 1, dim=1)
     y = torch.arange(height, device=images.device).view(1, height, 1) / height
     x = torch.arange(width, device=images.device).view(1, 1, width) / width
     inside = ((y - centre[0]).abs() < CUTOUT_SIDE / 2) & ((x - centre[1]).abs() < CUTOUT_SIDE / 2)
     return images * (~inside).unsqueeze(1)
 
 
-def _flip(images: Tensor, random: torch.Generator) -> Tensor:  # noqa: ARG001  # `augment` decides which are flipped
+def _flip(images: Tensor, random: BatchRandom) -> Tensor:  # noqa: ARG001  # `augment` decides which are flipped
     return images.flip(3)
 
 
-AUGMENTATIONS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
+AUGMENTATIONS: dict[str, Callable[[Tensor, BatchRandom], Tensor]] = {
     "affine": _affine,
     "cutout": _cutout,
     "flip": _flip,
@@ -38,7 +39,7 @@ AUGMENTATIONS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 _LARGEST_PROBABILITY = {"affine": 1.0, "cutout": 0.5, "flip": 0.5}
 
 
-def augment(images: Tensor, names: Sequence[str], probability: Tensor | float, random: torch.Generator) -> Tensor:
+def augment(images: Tensor, names: Sequence[str], probability: Tensor | float, random: BatchRandom) -> Tensor:
     """Apply the named augmentations in order, each to a random subset of the images.
 
     Args:
@@ -46,13 +47,13 @@ def augment(images: Tensor, names: Sequence[str], probability: Tensor | float, r
         names: Keys of AUGMENTATIONS.
         probability: The share of images that each augmentation reaches, 0 to 1; cutout and flip reach half of it. A
             tensor, which is a scalar, is not brought to the processor.
-        random: Generator on the same device.
+        random: Numbers for the rows of one batch or several, on the same device.
     """
     for name in names:
         share = probability * _LARGEST_PROBABILITY[name]
         changed = AUGMENTATIONS[name](images, random)
         if isinstance(share, Tensor) or share < 1:
-            chosen = torch.rand(len(images), 1, 1, 1, generator=random, device=images.device) < share
+            chosen = random.uniform(len(images), 1, 1, 1) < share
             changed = torch.where(chosen, changed, images)
         images = changed
     return images

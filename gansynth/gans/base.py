@@ -4,9 +4,11 @@ import copy
 from abc import abstractmethod
 from typing import Any, Literal, NamedTuple, Protocol
 
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from gansynth import processes
 from gansynth.settings import Settings
 
 SampleShape = tuple[int, int, int]
@@ -178,6 +180,35 @@ class ProjectionDiscriminator(Discriminator):
         """Map features (N, D) and labels (N,) to logits (N,)."""
         logits: Tensor = self.realness(features).squeeze(1) + (features * self.label(labels)).sum(1)
         return logits
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation of which several processes, each with its part of a batch, make the same as one with all."""
+
+    momentum: float
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or processes.count() == 1:
+            return super().forward(x)
+        wide = x.to(self.running_mean.dtype)
+        mean = processes.mean(wide.mean((0, 2, 3), keepdim=True))
+        centred = wide - mean
+        variance = processes.mean(centred.square().mean((0, 2, 3), keepdim=True))
+        self._remember(mean.detach().flatten(), variance.detach().flatten(), processes.count() * x[:, 0].numel())
+        normal = centred * torch.rsqrt(variance + self.eps)
+        if self.affine:
+            normal = torch.addcmul(self.bias[:, None, None], normal, self.weight[:, None, None])
+        return normal.to(x.dtype)
+
+    def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:
+        """Let what is used outside training follow; `values` is the number of values in a channel of the batch."""
+        unbiased = variance * values / (values - 1)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(unbiased, self.momentum)
+        self.num_batches_tracked.add_(1)
 
 
 def halvings(side: int, smallest: int = 4) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gansynth.gans.base import (
+    BatchNorm,
     GanConfig,
     LossName,
     PenaltyName,
@@ -53,8 +54,8 @@ class Generator(nn.Module):
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(reversed(channels_at)):
             upsample = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
-            layers += [nn.BatchNorm2d(inputs), nn.ReLU(), upsample]
-        self.layers = nn.Sequential(*layers, nn.BatchNorm2d(config.width), nn.ReLU())
+            layers += [BatchNorm(inputs), nn.ReLU(), upsample]
+        self.layers = nn.Sequential(*layers, BatchNorm(config.width), nn.ReLU())
         self.last = nn.Conv2d(config.width, channels, 3, padding=1)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gansynth import processes
+
 
 class Loss(NamedTuple):
     """The two sides of an adversarial loss; each maps paired logits (real, fake), both (N,), to a scalar."""
@@ -77,6 +79,8 @@ def lecam(real: Tensor, fake: Tensor, anchor_real: Tensor, anchor_fake: Tensor) 
 def feature_matching(real: Tensor, fake: Tensor, labels: Tensor, n_classes: int) -> Tensor:
     """Return the mean squared distance of the class means of two sets of features (Salimans et al. 2016, 1606.03498).
 
+    Where several processes train together, the means are those of the samples of all.
+
     Args:
         real: Features of real samples, (N, D).
         fake: Features of generated samples of the same labels, (N, D).
@@ -84,8 +88,8 @@ def feature_matching(real: Tensor, fake: Tensor, labels: Tensor, n_classes: int)
         n_classes: How many classes there are; those without a sample do not count.
     """
     one_hot = F.one_hot(labels, n_classes).to(fake.dtype)
-    counts = one_hot.sum(0)
-    means = one_hot.T @ (real - fake) / counts.clamp(min=1).unsqueeze(1)
+    counts = processes.total(one_hot.sum(0))
+    means = processes.total(one_hot.T @ (real - fake)) / counts.clamp(min=1).unsqueeze(1)
     return (means.square().mean(1) * (counts > 0)).sum() / (counts > 0).sum()
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from gansynth.gans.base import GanConfig, ProjectionDiscriminator, SampleShape, halvings
+from gansynth.gans.base import BatchNorm, GanConfig, ProjectionDiscriminator, SampleShape, halvings
 
 LABEL_FEATURES = 32
 SMALLEST_SIDE = 6
@@ -49,7 +49,7 @@ class ConditionalNorm(nn.Module):
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.norm = BatchNorm(channels, affine=False)
         self.affine = nn.Linear(condition, 2 * channels)
         nn.init.zeros_(self.affine.weight)
         nn.init.zeros_(self.affine.bias)

@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from gansynth import processes
 from gansynth.drawing import RowsByClass
 from gansynth.gans import FAMILIES, GanConfig
 from gansynth.gans.augmentation import augment
@@ -16,7 +17,7 @@ from gansynth.gans.base import LARGEST_SHARE, Discriminator, Generator, SampleSh
 from gansynth.gans.losses import LOSSES, distance_from_slope_one, feature_matching, lecam, squared_gradients
 from gansynth.modalities.image import Codec
 from gansynth.samples import Samples
-from gansynth.seeding import derive_seed, seeded_globally
+from gansynth.seeding import BatchRandom, derive_seed, seeded_globally
 
 # of ADA: steps between changes, the share of the budget in which it can go from 0 to 1, and its target
 ADAPT_EVERY, ADAPT_SHARE, ADAPT_TARGET = 4, 0.25, 0.6
@@ -60,7 +61,8 @@ class AdversarialLoop:
     """Trains the players on real samples, one step at a time.
 
     All randomness of step n comes from a generator seeded with (seed, n), so that a loop resumed at step n
-    continues exactly as an uninterrupted one.
+    continues exactly as an uninterrupted one. Where several processes train together, each takes an equal part of the
+    rows that one process would, with the same random numbers: they end as one does, but for rounding.
     """
 
     def __init__(
@@ -80,18 +82,20 @@ class AdversarialLoop:
         self.batch = config.batch_size // fabric.world_size
         self.loss = LOSSES[config.loss]
         self.augmentation_step = ADAPT_EVERY * config.batch_size / (ADAPT_SHARE * config.kimg * 1000)
-        self.random = torch.Generator(device=fabric.device)
+        generator = torch.Generator(device=fabric.device)
+        self.random = BatchRandom(generator, self.batch, fabric.global_rank, fabric.world_size)
         self.values = torch.tensor(samples.values).to(fabric.device)
         self.labels = torch.tensor(samples.labels).to(fabric.device)
         self.by_class = RowsByClass(samples.labels, samples.counts, fabric.device)
         self.n_classes = len(samples.class_names)
 
     def step(self, number: int) -> Mapping[str, Tensor]:
-        """Take one step of both networks; return their losses and mean logits, still on the device."""
-        self.random.manual_seed(derive_seed(self.seed, "step", number, self.fabric.global_rank))
+        """Take one step of both networks; return the losses and mean logits of its process, still on the device."""
+        # 0 for the first process, whichever this is
+        self.random.generator.manual_seed(derive_seed(self.seed, "step", number, 0))
         self._schedule(number)
         real, labels = self._draw_real()
-        fake = self.generator(self._draw_latents(), labels)
+        fake = self.generator(self.random.normal(self.batch, self.latent_dim), labels)
         penalise = self.config.penalty > 0 and number % self.config.penalty_every == 0
         metrics, logits_real = self._train_discriminator(real, fake.detach(), labels, penalise=penalise)
         metrics["g_loss"] = self._train_generator(fake, real, labels, logits_real)
@@ -138,14 +142,13 @@ class AdversarialLoop:
         return squared_gradients(logits if self.config.penalty_kind == "r1_r2" else logits[: self.batch], seen).mean()
 
     def _between(self, real: Tensor, fake: Tensor) -> Tensor:
-        share = torch.rand(len(real), 1, 1, 1, generator=self.random, device=real.device)
-        return torch.lerp(real, fake, share)
+        return torch.lerp(real, fake, self.random.uniform(len(real), 1, 1, 1))
 
     def _lecam(self, real: Tensor, fake: Tensor) -> Tensor:
         """Let the moving averages of the logits follow, and return how far the logits are from those."""
         memory = self.players.memory
         for name, logits in (("real", real), ("fake", fake)):
-            memory[name].lerp_(self._over_processes(logits.detach().mean()), 1 - ANCHOR_DECAY)
+            memory[name].lerp_(processes.mean(logits.detach().mean()), 1 - ANCHOR_DECAY)
         return lecam(real, fake, memory["real"], memory["fake"])
 
     def _sign(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -155,13 +158,8 @@ class AdversarialLoop:
     @torch.no_grad()
     def _adapt_augmentation(self, metrics: Mapping[str, Tensor]) -> None:
         """Augment more if the discriminator overfits, else less (ADA, arXiv 2006.06676)."""
-        direction = (self._over_processes(metrics["d_sign"]) - ADAPT_TARGET).sign()
+        direction = (processes.mean(metrics["d_sign"]) - ADAPT_TARGET).sign()
         self.players.memory["augmentation"].add_(direction * self.augmentation_step).clamp_(0, LARGEST_SHARE)
-
-    def _over_processes(self, value: Tensor) -> Tensor:
-        if self.fabric.world_size == 1:
-            return value
-        return cast(Tensor, self.fabric.all_reduce(value, reduce_op="mean"))
 
     def _train_generator(self, fake: Tensor, real: Tensor, labels: Tensor, logits_real: Tensor) -> Tensor:
         """Update the generator on the samples that the discriminator has just seen; return its loss."""
@@ -192,17 +190,13 @@ class AdversarialLoop:
         torch._foreach_lerp_([a for a, _ in floating], [c for _, c in floating], 1 - decay)
 
     def _draw_real(self) -> tuple[Tensor, Tensor]:
-        device = self.fabric.device
         if self.config.class_balanced:
-            labels = torch.randint(self.n_classes, (self.batch,), generator=self.random, device=device)
-            rows = self.by_class.pick(labels, torch.rand(self.batch, generator=self.random, device=device))
+            labels = self.random.integers(self.n_classes)
+            rows = self.by_class.pick(labels, self.random.uniform(self.batch))
         else:
-            rows = torch.randint(len(self.labels), (self.batch,), generator=self.random, device=device)
+            rows = self.random.integers(len(self.labels))
             labels = self.labels[rows]
         return self.codec.encode(self.values[rows]), labels
-
-    def _draw_latents(self) -> Tensor:
-        return torch.randn(self.batch, self.latent_dim, generator=self.random, device=self.fabric.device)
 
     def _augment(self, images: Tensor) -> Tensor:
         fixed = self.config.augmentation_control == "fixed"

@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from gansynth import processes
 from gansynth.artifacts import is_current, publish
 from gansynth.checkpoints import Networks, save_model
 from gansynth.datasets import load_dataset
-from gansynth.devices import make_fabric
-from gansynth.errors import TrainingError
+from gansynth.devices import launch, make_training_fabric
+from gansynth.errors import ArtifactError, StudyError, TrainingError
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.image import Codec
 from gansynth.progress import Progress
@@ -58,11 +60,13 @@ def train(study: Study, run: Run, repetitions: Sequence[int | None] | None = Non
 def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     """Train the generator and the teacher of one repetition (None: the delivered one) and publish them.
 
-    Resumes from the state of an interrupted training; returns at once if the model is there already.
+    Resumes from the state of an interrupted training; returns at once if the model is there already. Every process
+    that torchrun has started calls this; all but the first return when the generator is trained.
 
     Raises:
-        ArtifactError: The dataset is not there, or the model cannot be written.
-        TrainingError: Training goes wrong again and again.
+        ArtifactError: The dataset is not there, the model cannot be written, or processes do not share the run folder.
+        StudyError: The machine lacks what the study asks for, or a batch cannot be divided evenly among processes.
+        TrainingError: Training goes wrong again and again, or one of its processes failed.
     """
     directory = run.model(repetition)
     request, parents = model_request(study, repetition), dataset_parent(run)
@@ -74,15 +78,29 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     key = hashlib.sha256(json.dumps([request, parents], sort_keys=True).encode()).hexdigest()
     work = directory.with_name(".model.resume")
     job = _Job(study, samples, repetition, work, key, run.progress)
-    fabric = make_fabric(study.compute, study.compute.devices)
+    fabric = make_training_fabric(study.compute)
+    if study.gan.batch_size % fabric.world_size:
+        raise StudyError(
+            f"gan.batch_size: {fabric.world_size} processes cannot share {study.gan.batch_size} samples evenly; set it"
+            f" to a multiple of {fabric.world_size}"
+        )
     modality = MODALITIES[study.modality.kind]
     modality.check_classifier(study.evaluation.classifier, job.codec.shape, len(samples.class_names))
     if study.evaluation.inception_weights:  # told now rather than after hours of training
         modality.check_weights(Path(study.evaluation.inception_weights))
+    fit = partial(_fit_gan, job=job)
+    if not fabric.is_global_zero:
+        launch(fabric, study.compute, fit)
+        return directory
     with publish(directory, "train", request, parents) as draft:
         draft.seconds = job.restore()[1].seconds  # of an interrupted training
-        fabric.launch(partial(_fit_gan, job=job))
+        launch(fabric, study.compute, fit)
         players, counters = job.restore()
+        if len(counters.setbacks) > MOST_SETBACKS:
+            raise TrainingError(
+                f"gan: {counters.setbacks[-1]}, and a lower learning rate did not help {MOST_SETBACKS} times; lower"
+                " gan.learning_rate, raise gan.penalty or give more rows"
+            )
         teacher = fit_teacher(study, samples, dataset.groups[rows], _seed_index(repetition))
         networks = Networks(players.average, players.discriminator, teacher.classifier)
         save_model(draft.path, study, networks, teacher.policy, teacher.losses, samples, rows)
@@ -135,10 +153,16 @@ class _Job:
 def _fit_gan(fabric: Fabric, job: _Job) -> None:
     """Train to the end, saving the state on the way; the last state is the result.
 
-    Where training goes wrong, it is rolled back to the last state that was sound and goes on at a lower learning rate.
+    Where training goes wrong, it is rolled back to the last state that was sound and goes on at a lower learning rate,
+    but no more than MOST_SETBACKS times.
     """
+    torch.set_num_threads(job.study.compute.threads)  # Fabric takes others in processes that it starts
     job.work.mkdir(parents=True, exist_ok=True)
-    while (stopped := _train_while_sound(fabric, job)) is not None:
+    players, counters = job.restore()
+    while len(counters.setbacks) <= MOST_SETBACKS:
+        stopped = _train_while_sound(fabric, job, players, counters)
+        if stopped is None:
+            return
         if fabric.is_global_zero:
             players, counters = job.restore()
             counters.setbacks.append(stopped.reason)
@@ -146,6 +170,7 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
             counters.seconds = stopped.seconds  # the time limit counts what is trained again
             save_state(job.work / STATE_FILE, players, counters, job.key)
         fabric.barrier()
+        players, counters = job.restore()
 
 
 class _Stopped(NamedTuple):
@@ -155,14 +180,12 @@ class _Stopped(NamedTuple):
     seconds: float
 
 
-def _train_while_sound(fabric: Fabric, job: _Job) -> _Stopped | None:
+def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Counters) -> _Stopped | None:
     """Run the adversarial loop from the last saved state; return what stopped it, nothing at its end."""
     study = job.study
-    players, counters = job.restore()
-    if len(counters.setbacks) > MOST_SETBACKS:
-        raise TrainingError(
-            f"gan: {counters.setbacks[-1]}, and a lower learning rate did not help {MOST_SETBACKS} times; lower"
-            " gan.learning_rate, raise gan.penalty or give more rows"
+    if fabric.broadcast(counters.step) != counters.step:
+        raise ArtifactError(
+            f"{job.work}: another process has its state elsewhere; put the run folder where all machines share it"
         )
     if counters.step == 0 and not counters.setbacks and fabric.is_global_zero:
         for leftover in job.work.iterdir():  # of a training with other settings
@@ -172,14 +195,15 @@ def _train_while_sound(fabric: Fabric, job: _Job) -> _Stopped | None:
     loop.rate_share = RATE_AFTER_SETBACK ** len(counters.setbacks)
     started, earlier = time.monotonic(), counters.seconds
     label = f"train {repetition_label(job.repetition)}"
+    shown = Progress(job.progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps)
     with (
-        Progress(job.progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps) as progress,
+        shown if fabric.is_global_zero else nullcontext() as progress,
         stopping_postponed() as asked_to_stop,
     ):
         while counters.step < loop.total_steps:
             metrics = loop.step(counters.step)
             counters.step += 1
-            if fabric.is_global_zero:
+            if progress:
                 progress.update(counters.step)
             counters.seconds = earlier + time.monotonic() - started
             last = counters.step == loop.total_steps or _out_of_time(fabric, study, counters)
@@ -232,7 +256,8 @@ def _out_of_time(fabric: Fabric, study: Study, counters: Counters) -> bool:
 
 def _log_line(metrics: Mapping[str, Tensor], counters: Counters, study: Study) -> dict[str, float]:
     kimg = counters.step * study.gan.batch_size / 1000
-    return {"step": counters.step, "kimg": kimg, **{name: value.item() for name, value in metrics.items()}}
+    means = {name: processes.mean(value).item() for name, value in metrics.items()}
+    return {"step": counters.step, "kimg": kimg, **means}
 
 
 @torch.no_grad()

@@ -3,16 +3,20 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from shapes import draw_shapes
 
 from gansynth.artifacts import publish, read_manifest
 from gansynth.errors import GansynthError, TrainingError
 from gansynth.runs import Run
+from gansynth.samples import Samples
 from gansynth.study import ComputeConfig, Study
+from gansynth.training import train_repetition
 from pipelines.workers import LOG_FILE, in_worker, stop_workers, warm_up, worker_count
 
 
@@ -62,6 +66,18 @@ def test_a_worker_is_a_process_with_the_study_s_threads(tiny_study: Study, run: 
     assert manifest.request["threads"] == 2
     assert (run.dataset / "text").read_text() == "words of tiny"
     assert "printed" in (run.root / LOG_FILE).read_text()
+
+
+def test_a_worker_may_train_in_several_processes(
+    tiny_study: Study, make_run: Callable[[Samples, Samples], Run]
+) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    gan = tiny_study.gan.model_copy(update={"kimg": 0.16})
+    compute = ComputeConfig(accelerator="cpu", devices=2, strategy="ddp")
+    study = tiny_study.model_copy(update={"gan": gan, "compute": compute})
+    digest = in_worker(train_repetition, study, run, 0)
+    assert read_manifest(run.model(0)).digest == digest
+    assert "Starting with 2 processes" in (run.root / LOG_FILE).read_text()
 
 
 def test_errors_come_through(tiny_study: Study, run: Run) -> None:

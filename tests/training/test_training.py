@@ -148,15 +148,6 @@ def test_every_family_trains_through_the_stage(kind: str, tiny_study: Study, mak
     assert len(model.training_labels) == 18
 
 
-def test_two_processes_train_one_generator(tiny_study: Study, make_run: MakeRun) -> None:
-    compute = ComputeConfig(accelerator="cpu", devices=2, strategy="ddp_spawn")
-    study = tiny_study.model_copy(update={"compute": compute})
-    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
-    model = load_model(train_repetition(study, run, 0), study.compute)
-    assert len(model.training_labels) == 36
-    assert read_manifest(run.model(0)).counts["steps"] == 40
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_model_trained_on_a_gpu_loads_on_the_processor(tiny_study: Study, make_run: MakeRun) -> None:
