@@ -57,6 +57,22 @@ def build_players(config: GanConfig, family: str, shape: SampleShape, n_classes:
     return Players(generator, discriminator, average, optimisers[0], optimisers[1], memory)
 
 
+class _Judge(nn.Module):
+    """The discriminator, with the gradients that its penalty needs.
+
+    They are taken within the forward pass: of what comes out of it, Fabric allows none but its own in mixed precision.
+    """
+
+    def __init__(self, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, seen: Tensor, labels: Tensor, penalised: slice | None) -> tuple[Tensor, Tensor | None]:
+        """Return the logits, and the squared norm of the gradient of the `penalised` ones at each sample; both (N,)."""
+        logits = self.discriminator(seen, labels)
+        return logits, None if penalised is None else squared_gradients(logits[penalised], seen)
+
+
 class AdversarialLoop:
     """Trains the players on real samples, one step at a time.
 
@@ -70,8 +86,8 @@ class AdversarialLoop:
     ) -> None:
         self.config, self.fabric, self.seed, self.codec, self.players = config, fabric, seed, codec, players
         self.generator, self.generator_optimiser = fabric.setup(players.generator, players.generator_optimiser)
-        self.discriminator, self.discriminator_optimiser = fabric.setup(
-            players.discriminator, players.discriminator_optimiser
+        self.judge, self.discriminator_optimiser = fabric.setup(
+            _Judge(players.discriminator), players.discriminator_optimiser
         )
         self.average = players.average.to(fabric.device)
         for name, value in players.memory.items():
@@ -81,6 +97,9 @@ class AdversarialLoop:
         self.total_steps = max(1, round(config.kimg * 1000 / config.batch_size))
         self.batch = config.batch_size // fabric.world_size
         self.loss = LOSSES[config.loss]
+        # real samples come first, then generated ones, then what lies between
+        parts = {"r1_r2": slice(None), "r1": slice(self.batch), "interpolated": slice(-self.batch, None)}
+        self.penalised = parts[config.penalty_kind]
         self.augmentation_step = ADAPT_EVERY * config.batch_size / (ADAPT_SHARE * config.kimg * 1000)
         generator = torch.Generator(device=fabric.device)
         self.random = BatchRandom(generator, self.batch, fabric.global_rank, fabric.world_size)
@@ -113,7 +132,8 @@ class AdversarialLoop:
         if penalise and self.config.penalty_kind == "interpolated":
             seen = torch.cat([seen, self._between(*seen.chunk(2))])
         seen.requires_grad_(penalise)
-        logits = self.discriminator(seen, labels.repeat(len(seen) // len(labels)))
+        penalised = self.penalised if penalise else None
+        logits, squared = self.judge(seen, labels.repeat(len(seen) // len(labels)), penalised)
         logits_real, logits_fake = logits[: 2 * len(labels)].chunk(2)
         loss = self.loss.discriminator(logits_real, logits_fake)
         metrics = {
@@ -122,8 +142,8 @@ class AdversarialLoop:
             "d_fake": logits_fake.mean(),
             "d_sign": self._sign(logits_real, logits_fake),
         }
-        if penalise:
-            metrics["penalty"] = self._penalty(seen, logits)
+        if squared is not None:
+            metrics["penalty"] = self._penalty(squared)
             # lazy regularisation makes up for the steps without
             loss = loss + self.config.penalty * self.config.penalty_every * metrics["penalty"]
         if self.config.lecam > 0:
@@ -133,13 +153,11 @@ class AdversarialLoop:
         self.discriminator_optimiser.step()
         return {name: value.detach() for name, value in metrics.items()}, logits_real.detach()
 
-    def _penalty(self, seen: Tensor, logits: Tensor) -> Tensor:
-        """Return the gradient penalty at what the discriminator has seen: real, generated, and what lies between."""
+    def _penalty(self, squared: Tensor) -> Tensor:
+        """Return the gradient penalty from squared gradients at what the discriminator has seen."""
         if self.config.penalty_kind == "interpolated":
-            logits_between = logits[-self.batch :]
-            return distance_from_slope_one(squared_gradients(logits_between, seen)[-self.batch :])
-        # over real and generated samples the mean is half of R1 + R2, or half of R1
-        return squared_gradients(logits if self.config.penalty_kind == "r1_r2" else logits[: self.batch], seen).mean()
+            return distance_from_slope_one(squared[self.penalised])
+        return squared.mean()  # over real and generated samples this is half of R1 + R2, or half of R1
 
     def _between(self, real: Tensor, fake: Tensor) -> Tensor:
         return torch.lerp(real, fake, self.random.uniform(len(real), 1, 1, 1))

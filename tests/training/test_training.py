@@ -1,6 +1,7 @@
 """Training on real files, killed and resumed."""
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -19,7 +20,7 @@ from gansynth.artifacts import read_manifest
 from gansynth.checkpoints import load_model
 from gansynth.errors import ArtifactError, TrainingError
 from gansynth.gans import FAMILIES, MlpConfig
-from gansynth.runs import Run
+from gansynth.runs import METRICS_FILE, Run
 from gansynth.samples import Samples
 from gansynth.study import ComputeConfig, Study
 from gansynth.training import train_repetition
@@ -95,6 +96,17 @@ def test_killed_and_resumed_training_ends_with_the_same_weights(tiny_study: Stud
     assert steps == sorted(set(steps))
     assert not state.parent.exists()
     assert read_manifest(run.model(0)).seconds > 1000  # with what was spent before the end
+
+
+@pytest.mark.parametrize("kind", ["r1_r2", "r1"])
+def test_mixed_precision_trains_with_penalties_too(kind: str, tiny_study: Study, make_run: MakeRun) -> None:
+    mixed = tiny_study.compute.model_copy(update={"precision": "bf16-mixed"})
+    study = with_gan(tiny_study, penalty_kind=kind, penalty=0.2, penalty_every=1)
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    train_repetition(study.model_copy(update={"compute": mixed}), run, 0)
+    lines = (run.model(0) / METRICS_FILE).read_text().splitlines()
+    assert all(math.isfinite(value) for line in lines for value in json.loads(line).values())
+    assert "penalty" in lines[-1]
 
 
 def test_the_time_limit_ends_training_early(tiny_study: Study, make_run: MakeRun) -> None:

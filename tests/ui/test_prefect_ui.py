@@ -66,7 +66,7 @@ def test_study_goes_from_the_form_to_its_findings(page: Page, served: Server, sc
     expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=RUN_SECONDS * 1000)
     page.screenshot(path=screenshots / f"{name}-run.png")
 
-    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("Artifacts", exact=True).first.click()
     page.get_by_text(f"{name}-findings").first.click()
     expect(page.get_by_text("Recommended arm")).to_be_visible()
     expect(page.get_by_role("img", name="real and synthetic samples")).to_be_visible()
