@@ -63,6 +63,7 @@ def test_study_goes_from_the_form_to_its_findings(page: Page, served: Server, sc
     page.get_by_role("button", name="Submit", exact=True).click()
     page.wait_for_url(re.compile(r"/deployments/deployment/[^/]+$"))  # back at the deployment and its runs
     page.get_by_role("link", name=f"augment {name}").first.click(timeout=RUN_SECONDS * 1000)
+    page.wait_for_url(re.compile("/runs/flow-run/"))
     expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=RUN_SECONDS * 1000)
     page.screenshot(path=screenshots / f"{name}-run.png")
 
