@@ -215,6 +215,22 @@ class ComputeConfig(Settings):
         default=0, ge=0, description="Repetitions and arms run side by side; 0: one per processor core, or 1 on a GPU."
     )
     threads: int = Field(default=1, ge=1, description="Processor threads of torch in each worker.")
+    task_runner: Literal["local", "ray", "dask"] = Field(
+        default="local",
+        description="What starts the workers: `local`, this machine; `ray` or `dask`, a cluster that reaches the run"
+        " folder under the same path. Every worker is a process of its own everywhere.",
+    )
+    cluster: str | None = Field(
+        default=None,
+        description="Address of that cluster, such as ray://HOST:10001 or tcp://HOST:8786; without one, a temporary"
+        " cluster on this machine.",
+    )
+
+    @model_validator(mode="after")
+    def _check_cluster(self) -> "ComputeConfig":
+        if self.cluster and self.task_runner == "local":
+            raise ValueError("cluster: has no use with task_runner 'local'; choose 'ray' or 'dask'")
+        return self
 
 
 class Study(Settings):

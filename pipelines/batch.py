@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from gansynth import generation
 from gansynth.generation import Batch
 from gansynth.runs import Run
-from gansynth.study import Study
+from gansynth.study import ComputeConfig, Study
 from pipelines.stages import Unit, Work
 from pipelines.workers import in_worker
 
@@ -26,7 +26,7 @@ def send_batch(study: Study, run_dir: Path, batch: Batch, out: str) -> str:
 
 
 @flow(name="batch", flow_run_name="batch of {run_dir.name}")
-def batch(run_dir: Path, out: str, batch: Batch) -> str:
+def batch(run_dir: Path, out: str, batch: Batch, compute: ComputeConfig | None = None) -> str:
     """Generate a batch of any size with the delivered generator of a run, and return where it lies.
 
     An interrupted batch goes on with the shards that are missing, and with what is still to be sent to a URL.
@@ -35,8 +35,9 @@ def batch(run_dir: Path, out: str, batch: Batch) -> str:
         run_dir: The run folder; it holds the trained generator, and is left as it is.
         out: The folder for the samples, where an earlier batch is replaced; or a URL under which nothing lies.
         batch: How many samples of which classes, and how they are written.
+        compute: Where the work runs. Without it, as the study of the run says.
     """
-    wanted = generation.order(Run(run_dir.resolve()), batch, out)
+    wanted = generation.order(Run(run_dir.resolve()), batch, out, compute)
     with generation.held(wanted) as done:
         if not done:
             missing = wanted.missing()

@@ -51,7 +51,7 @@ class ShownProgress:
             self._tell(self.meter.read(self.finished, time.monotonic()))
 
     def _tell(self, reading: Reading) -> None:
-        lines = [describe(reading, self.finished, self.meter.total, self.samples)]
+        lines = [describe(reading, self.finished, self.meter.total, self.samples) or "at work"]
         lines += [f"- {piece.label}: {piece.share:.0%}" for piece in reading.pieces if piece.total > 1]
         text, percent = "\n".join(lines), 100 * reading.share
         try:

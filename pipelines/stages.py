@@ -4,15 +4,13 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from prefect import Task
-from prefect.futures import PrefectConcurrentFuture
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.futures import PrefectConcurrentFuture, PrefectFuture, as_completed
 
 from gansynth.formats import duration
 from gansynth.runs import Run
@@ -22,7 +20,8 @@ from pipelines.artifacts import artifact_key
 from pipelines.logs import show_logs
 from pipelines.meter import Meter
 from pipelines.progress import ShownProgress
-from pipelines.workers import stop_workers, warm_up, worker_count
+from pipelines.runners import started_runner
+from pipelines.workers import stop_workers, warm_up
 
 logger = logging.getLogger("gansynth")
 
@@ -105,22 +104,22 @@ class Work:
         The first unit that fails stops the others, and its exception is raised.
         """
         common = {"study": self.study, "run_dir": self.run.root}
-        runner: ThreadPoolTaskRunner[str]
-        with ThreadPoolTaskRunner(max_workers=worker_count(self.study.compute)) as runner:
-            pending: dict[Future[str], tuple[PrefectConcurrentFuture[str], Unit]] = {}
+        with started_runner(self.study.compute) as runner:
+            pending: dict[PrefectFuture[str], Unit] = {}
             try:
                 for unit in units:
                     named = unit.task.with_options(task_run_name=unit.label)
-                    future: PrefectConcurrentFuture[str] = runner.submit(named, common | unit.parameters)
-                    pending[future.wrapped_future] = (future, unit)
-                for done in as_completed(pending):
-                    future, unit = pending[done]
+                    pending[runner.submit(named, common | unit.parameters)] = unit
+                for future in as_completed(list(pending)):
                     future.result()
                     self.shown.finished += 1
-                    self._tell("running", f"{unit.label} ({self.shown.finished} of {self.total}, {self._elapsed()})")
-                return [future.result() for future, _ in pending.values()]
+                    label = pending[future].label
+                    self._tell("running", f"{label} ({self.shown.finished} of {self.total}, {self._elapsed()})")
+                return [future.result() for future in pending]
             except BaseException:
-                stop_workers(pending)
+                stop_workers(
+                    [future.wrapped_future for future in pending if isinstance(future, PrefectConcurrentFuture)]
+                )
                 raise
 
     def _elapsed(self) -> str:

@@ -74,6 +74,7 @@ def in_worker(
     Raises:
         GansynthError: `function` raised it, or failed unexpectedly, or the process was killed.
     """
+    warm_up()  # tasks may run elsewhere than the flow
     log = run.root / LOG_FILE
     reader, writer = _context.Pipe(duplex=False)
     try:

@@ -34,7 +34,7 @@ from gansynth.runs import Run, hold_folder
 from gansynth.samples import Indices
 from gansynth.seeding import derive_seed
 from gansynth.settings import Settings
-from gansynth.study import FileFormat, GenerationConfig, Study
+from gansynth.study import ComputeConfig, FileFormat, GenerationConfig, Study
 from gansynth.study_files import read_study
 
 
@@ -170,8 +170,14 @@ class Order:
         ]
 
 
-def order(run: Run, batch: Batch, out: Path | str) -> Order:
-    """Make a batch of a run's delivered model definite; `out` is a folder, or a URL as a string.
+def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None = None) -> Order:
+    """Make a batch of a run's delivered model definite.
+
+    Args:
+        run: The run.
+        batch: What is wanted.
+        out: A folder, or a URL as a string.
+        compute: Where the work runs; by default as the study of the run says.
 
     Raises:
         StudyError: A class is unknown, or no sample is wanted.
@@ -180,6 +186,8 @@ def order(run: Run, batch: Batch, out: Path | str) -> Order:
     """
     remote = Remote(out) if isinstance(out, str) and is_url(out) else None
     study = read_study(run)
+    if compute is not None:
+        study = study.model_copy(update={"compute": compute})
     # held to its manifest alone: a trained model stays of use to later versions, which may know more settings
     parents = {"model": verify(run.model(None)).digest}
     class_names, training_counts = read_classes(run.model(None))
@@ -231,7 +239,7 @@ def write_shard(study: Study, run: Run, batch: Batch, destination: Path, number:
 
     `study` only says where to compute; what is generated follows from the run.
     """
-    wanted = order(run, batch, destination)
+    wanted = order(run, batch, destination, study.compute)
     directory, request = wanted.place / f"{number:05d}", wanted.request | {"shard": number}
     if is_current(directory, request, wanted.parents):
         return directory
@@ -271,14 +279,14 @@ def gather(wanted: Order) -> Path:
     return wanted.destination
 
 
-def send(_study: Study, run: Run, batch: Batch, url: str) -> Path:
+def send(study: Study, run: Run, batch: Batch, url: str) -> Path:
     """Send a gathered batch on to its URL, and return the local copy.
 
     Raises:
         ArtifactError: The batch is not gathered, or something else came to lie at the URL.
         RemoteError: The storage cannot be reached, or refuses. The same call goes on with what is missing there.
     """
-    wanted = order(run, batch, url)
+    wanted = order(run, batch, url, study.compute)
     upload(wanted.destination, Remote(url), wanted.progress / "send.json")
     return wanted.destination
 

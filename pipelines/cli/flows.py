@@ -173,10 +173,10 @@ def generate(
         return
     if out is None:
         raise typer.BadParameter("--count, --class and --balance need --out, the folder for the samples")
-    if set_:
-        raise typer.BadParameter("--set does not go with a batch: the samples are those of the trained run")
+    if any(not override.strip().startswith("compute.") for override in set_ or ()):
+        raise typer.BadParameter("--set: of a batch only where it runs, compute, for the samples are the run's")
     classes = [_class_number(text) for text in class_ or ()]
-    run_batch(study, run_dir, asked | {"classes": classes, "balance": balance}, out)
+    run_batch(study, set_, run_dir, asked | {"classes": classes, "balance": balance}, out)
 
 
 def evaluate(study: StudyOrRun, set_: Overrides = None, run_dir: RunDir = None, _log_format: Log = "text") -> None:

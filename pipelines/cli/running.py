@@ -40,11 +40,12 @@ def run_flow(name: str, target: Path, overrides: list[str] | None, run_dir: Path
     _conclude(stages[-1], run)
 
 
-def run_batch(target: Path, run_dir: Path | None, asked: dict[str, Any], out: str) -> None:
+def run_batch(target: Path, overrides: list[str] | None, run_dir: Path | None, asked: dict[str, Any], out: str) -> None:
     """Generate a batch of samples, showing its progress, and print where it lies.
 
     Args:
         target: A run folder, or the study file of a run.
+        overrides: Settings of `compute` that replace those of the study.
         run_dir: The run folder, if it is not the default one.
         asked: The settings of the batch that are not left at their defaults.
         out: The folder for the samples, or a URL.
@@ -54,16 +55,16 @@ def run_batch(target: Path, run_dir: Path | None, asked: dict[str, Any], out: st
     """
     from gansynth.study_files import check_settings
 
-    _, run = _resolve(target, None, run_dir)
+    study, run = _resolve(target, overrides, run_dir)
     from gansynth import generation
 
     batch = check_settings(generation.Batch, asked)
-    wanted = generation.order(run, batch, out)
+    wanted = generation.order(run, batch, out, study.compute)
     from pipelines.display import progress_shown
 
     with generation.held(wanted) as done, progress_shown(("generate",), wanted.progress):
         if not done:
-            _start_flow("batch")(run.root.resolve(), wanted.address, batch)
+            _start_flow("batch")(run.root.resolve(), wanted.address, batch, study.compute)
     typer.echo(f"{sum(int(shard.counts.sum()) for shard in wanted.shards):,} samples: {wanted.address}")
 
 
