@@ -71,7 +71,7 @@ def test_study_goes_from_the_form_to_its_findings(page: Page, served: Server, sc
     page.get_by_text(f"{name}-findings").first.click()
     if ui:  # which shows the versions of an artifact first
         page.locator("a[href*='/artifacts/artifact/']").first.click()
-    expect(page.get_by_text("Recommended arm")).to_be_visible()
+    expect(page.get_by_text("Recommended arm").first).to_be_visible()
     expect(page.get_by_role("img", name="real and synthetic samples")).to_be_visible()
     page.screenshot(path=screenshots / f"{name}-findings.png", full_page=True)
     assert (served.folder / "runs" / name / "report" / "index.html").exists()
