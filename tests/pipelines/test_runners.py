@@ -8,14 +8,14 @@ import pytest
 
 from gansynth.artifacts import read_manifest
 
+Start = Callable[..., "subprocess.Popen[str]"]
+
 PATIENCE = 600
 BATCH = ("generate", "runs/tiny", "--count=40", "--shard-size=10")
 
 
 @pytest.mark.slow
-def test_clusters_make_the_same_samples_as_this_machine(
-    start: Callable[..., "subprocess.Popen[str]"], workplace: Path
-) -> None:
+def test_clusters_make_the_same_samples_as_this_machine(start: Start, workplace: Path) -> None:
     assert start("augment", "tiny.toml").wait(PATIENCE) == 0
     for runner in ("local", "ray", "dask"):
         process = start(*BATCH, "--set", f"compute.task_runner={runner}", "--out", runner)
