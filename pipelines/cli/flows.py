@@ -174,7 +174,7 @@ def generate(
     if out is None:
         raise typer.BadParameter("--count, --class and --balance need --out, the folder for the samples")
     if any(not override.strip().startswith("compute.") for override in set_ or ()):
-        raise typer.BadParameter("--set: of a batch only where it runs, compute, for the samples are the run's")
+        raise typer.BadParameter("--set: with a batch only compute.SETTING, for the samples are those of the run")
     classes = [_class_number(text) for text in class_ or ()]
     run_batch(study, set_, run_dir, asked | {"classes": classes, "balance": balance}, out)
 

@@ -36,7 +36,10 @@ def test_wrong_usage_exits_with_2(start: Start) -> None:
         (("generate", "tiny.toml", "--balance"), "need --out"),
         (("generate", "tiny.toml", "--seed", "5"), "go with --count, --class or --balance"),
         (("generate", "tiny.toml", "--class", "cat", "--out", "x"), "write NAME=NUMBER"),
-        (("generate", "tiny.toml", "--count", "5", "--out", "x", "--set", "seed=1"), "--set does not go with"),
+        (
+            ("generate", "tiny.toml", "--count", "5", "--out", "x", "--set", "seed=1"),
+            "with a batch only compute.SETTING",
+        ),
         (("train", "shapes", "--run-dir", "elsewhere"), "--run-dir goes with a study file"),
     ]
     started = [start(*arguments) for arguments, _ in wrong]
