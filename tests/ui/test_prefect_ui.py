@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from servers import Server
+from servers import Server, wait_for
 
 pytestmark = pytest.mark.ui
 
@@ -64,6 +64,8 @@ def test_study_goes_from_the_form_to_its_findings(page: Page, served: Server, sc
     page.wait_for_url(re.compile(r"/deployments/deployment/[^/]+$"))  # back at the deployment and its runs
     page.get_by_role("link", name=f"augment {name}").first.click(timeout=RUN_SECONDS * 1000)
     page.wait_for_url(re.compile("/runs/flow-run/"))
+    wait_for((served.folder / "reports" / name / "index.html").exists)
+    page.reload()  # an open tab does not learn of new artifacts
     expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=RUN_SECONDS * 1000)
     page.screenshot(path=screenshots / f"{name}-run.png")
 
