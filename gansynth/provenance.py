@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gansynth.seeding import derive_seed
+
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """The IPTC's word for media made by a trained model."""
 
@@ -23,3 +25,13 @@ class Origin:
     licence: str
     model_digest: str
     class_names: tuple[str, ...]
+
+
+def delivery_seed(root: int, repetition: int | None) -> int:
+    """Return the seed of the samples of a repetition's generator (None: the delivered one) under the study's seed."""
+    return derive_seed(root, "generation", -1 if repetition is None else repetition)
+
+
+def batch_seed(root: int) -> int:
+    """Return the seed of a batch's samples under the batch's own: they are none of those delivered with the run."""
+    return derive_seed(root, "export")

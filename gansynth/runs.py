@@ -100,13 +100,14 @@ class Run:
 
 
 @contextmanager
-def hold_folder(folder: Path, remedy: str) -> Iterator[None]:
+def hold_folder(folder: Path, remedy: str, shown: str | None = None) -> Iterator[None]:
     """Hold a folder as its only writer; the operating system frees it if the process dies.
 
     A process may take it again while it holds it, as a stage does within the flow of all stages.
 
     Raises:
-        ArtifactError: Another process holds it, or the folder cannot be made; `remedy` says what to do.
+        ArtifactError: Another process holds it, or the folder cannot be made; `remedy` says what to do, and `shown` is
+            what people call the folder.
     """
     owner = folder / OWNER_FILE
     try:
@@ -118,10 +119,10 @@ def hold_folder(folder: Path, remedy: str) -> Iterator[None]:
         owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
     except Timeout:
         raise ArtifactError(
-            f"{folder}: another run is writing here ({_owner(folder)}); wait for it or {remedy}"
+            f"{shown or folder}: another run is writing here ({_owner(folder)}); wait for it or {remedy}"
         ) from None
     except OSError as error:
-        raise ArtifactError(f"{folder}: cannot be written ({error.strerror or error}); {remedy}") from None
+        raise ArtifactError(f"{shown or folder}: cannot be written ({error.strerror or error}); {remedy}") from None
     try:
         yield
     finally:

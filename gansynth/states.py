@@ -175,8 +175,11 @@ class RunState:
 
 def find_runs(folder: Path) -> list[Run]:
     """Return the run folders in a folder, the last changed first."""
-    found = {mark.parent for name in ("study.json", LOCK_FILE) for mark in folder.glob(f"[!.]*/{name}")}
-    return sorted(map(Run, found), key=last_changed, reverse=True)
+    runs = [Run(mark.parent) for mark in folder.glob("[!.]*/study.json")]
+    # a run that has just begun has no study yet; one that never came to that is none
+    begun = [Run(mark.parent) for mark in folder.glob(f"[!.]*/{LOCK_FILE}")]
+    runs += [run for run in begun if not run.study_file.exists() and run.holder]
+    return sorted(runs, key=last_changed, reverse=True)
 
 
 def last_changed(run: Run) -> datetime:

@@ -37,7 +37,7 @@ def batch(run_dir: Path, out: str, batch: Batch, compute: ComputeConfig | None =
         batch: How many samples of which classes, and how they are written.
         compute: Where the work runs. Without it, as the study of the run says.
     """
-    wanted = generation.order(Run(run_dir.resolve()), batch, out, compute)
+    wanted = generation.order(Run(run_dir.expanduser().resolve()), batch, out, compute)
     with generation.held(wanted) as done:
         if not done:
             missing = wanted.missing()

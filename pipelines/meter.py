@@ -81,6 +81,6 @@ def describe(reading: Reading, finished: int, total: int, samples: int | None) -
     said = [f"{finished} of {total}"] if total > 1 else []
     if samples and reading.rate:
         said.append(f"{reading.rate * samples / total:,.0f} samples/s")
-    if reading.left is not None:
+    if reading.left is not None and finished < total:
         said.append(f"{clock(reading.left)} left")
     return ", ".join(said)

@@ -12,11 +12,13 @@ import psutil
 from httpx import HTTPError
 from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.settings import PREFECT_UI_URL
 from prefect.types.entrypoint import EntrypointType
 
+from gansynth.errors import StudyError
 from gansynth.study import Study
 from pipelines.augment import augment
 from pipelines.batch import batch
@@ -43,7 +45,16 @@ def serve(studies: Sequence[Study], cron: str | None) -> None:
     Args:
         studies: Studies whose settings their deployment has filled in; it is named after the study.
         cron: When the studies are run, as a cron line in UTC; never by themselves without.
+
+    Raises:
+        StudyError: That is no cron line.
     """
+    try:
+        CronSchedule(cron=cron or "0 0 * * *")
+    except ValueError:
+        raise StudyError(
+            f"--cron: {cron!r} is no cron line; write minute, hour, day, month and weekday, as in '0 3 * * 1'"
+        ) from None
     # schedules stay active: a run that falls due while nobody serves is made up for
     runner = Runner(name="gansynth", limit=1, heartbeat_seconds=HEARTBEAT_SECONDS, pause_on_shutdown=False)
     for flow in FLOWS:

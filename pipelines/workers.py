@@ -182,7 +182,10 @@ def _await_parent() -> None:
 
 
 def _die_with_parent() -> None:
+    """End this process and those that it started when its parent is gone: on a cluster, that is how it is stopped."""
     _await_parent()
+    os.killpg(0, signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
     os.killpg(0, signal.SIGKILL)
 
 

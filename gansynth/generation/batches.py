@@ -19,20 +19,19 @@ from pydantic import Field, model_validator
 from gansynth.artifacts import answers, is_current, publish, verify
 from gansynth.cards import renew_card
 from gansynth.checkpoints import load_model, read_classes
-from gansynth.errors import StudyError
+from gansynth.errors import GansynthError, StudyError
 from gansynth.generation.destinations import STAGE, batch_at, check_url_free, manifest_at, upload
 from gansynth.generation.plan import split_by_weight
 from gansynth.generation.sampler import Sampler
 from gansynth.generation.shards import Shard, divide
 from gansynth.generation.stage import describe, finish, write_shards
 from gansynth.progress import Progress
-from gansynth.provenance import Origin
+from gansynth.provenance import Origin, batch_seed
 from gansynth.remote import Remote, is_url
 from gansynth.requests import samples_request
 from gansynth.results import current_summary
 from gansynth.runs import Run, hold_folder
 from gansynth.samples import Indices
-from gansynth.seeding import derive_seed
 from gansynth.settings import Settings
 from gansynth.study import ComputeConfig, FileFormat, GenerationConfig, Study
 from gansynth.study_files import read_study
@@ -146,7 +145,11 @@ class Order:
     def origin(self) -> Origin:
         """What is carried into every output."""
         return Origin(
-            self.study.name, self.batch.seed, self.study.source.licence, self.parents["model"], self.class_names
+            study=self.study.name,
+            seed=batch_seed(self.batch.seed),
+            licence=self.study.source.licence,
+            model_digest=self.parents["model"],
+            class_names=self.class_names,
         )
 
     @property
@@ -220,16 +223,31 @@ def held(wanted: Order) -> Iterator[bool]:
         ArtifactError: Another process holds it, or something lies there, or at its URL, that is not to be replaced.
         RemoteError: The URL cannot be reached.
     """
+    with hold_folder(wanted.place, "name another folder", wanted.address):
+        try:
+            done = _lies_there(wanted)
+        except GansynthError:
+            _clear(wanted)
+            raise
+        if done and wanted.remote is None and (summary := current_summary(wanted.study, wanted.run)):
+            renew_card(wanted.destination, wanted.origin, wanted.settings.format, summary)
+        yield done
+        if wanted.remote is not None:
+            shutil.rmtree(wanted.destination, ignore_errors=True)
+        _clear(wanted)
+
+
+def _lies_there(wanted: Order) -> bool:
+    """Tell whether a batch lies at its address; refuse it if anything else does that is not to be replaced."""
     earlier = batch_at(wanted.destination) if wanted.remote is None else manifest_at(wanted.remote)
     done = earlier is not None and answers(earlier, wanted.request, wanted.parents)
     if wanted.remote is not None and not done:
         check_url_free(wanted.remote, wanted.destination, wanted.request, wanted.parents)
-    with hold_folder(wanted.place, "name another folder"):
-        if done and wanted.remote is None and (summary := current_summary(wanted.study, wanted.run)):
-            renew_card(wanted.destination, wanted.origin, wanted.settings.format, summary)
-        yield done
-    if wanted.remote is not None:
-        shutil.rmtree(wanted.destination, ignore_errors=True)
+    return done
+
+
+def _clear(wanted: Order) -> None:
+    """Remove the place of a batch's shards unless there are some."""
     if not any(path.is_dir() for path in wanted.place.glob("[0-9]*")):
         shutil.rmtree(wanted.place, ignore_errors=True)
 
@@ -246,11 +264,9 @@ def write_shard(study: Study, run: Run, batch: Batch, destination: Path, number:
     shard, total = wanted.shards[number], len(wanted.shards)
     label = f"shard {number + 1} of {total}"
     model = load_model(run.model(None), study.compute)
-    # a purpose of its own: the samples of a batch are none of those delivered with the run
-    seed = derive_seed(batch.seed, "export")
     # shards are made side by side; where there are few of them, the passes of one are
     threads = max(1, joblib.cpu_count() // (study.compute.threads * total))
-    sampler = Sampler(model, seed, wanted.settings, threads)
+    sampler = Sampler(model, wanted.origin.seed, wanted.settings, threads)
     with (
         publish(directory, "shard", request, wanted.parents) as draft,
         Progress(wanted.progress / f"{number:05d}.json", label, int(shard.counts.sum())) as progress,

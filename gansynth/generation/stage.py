@@ -19,11 +19,10 @@ from gansynth.generation.sampler import Candidates, Sampler
 from gansynth.generation.shards import Shard, candidates_for, divide, most_candidates
 from gansynth.generation.writers import FORMATS
 from gansynth.progress import Progress
-from gansynth.provenance import Origin
+from gansynth.provenance import Origin, delivery_seed
 from gansynth.requests import model_parent, synthetic_request
 from gansynth.results import Summary
 from gansynth.runs import Run, repetition_label
-from gansynth.seeding import derive_seed
 from gansynth.study import GenerationConfig, Study
 from gansynth.threads import ahead
 
@@ -58,14 +57,13 @@ def generate_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         return directory
     model = load_model(model_directory, study.compute)
     plan = class_counts(settings, np.bincount(model.training_labels, minlength=len(model.class_names)))
-    origin = origin_of(study, model, parents["model"], study.seed)
+    origin = origin_of(study, model, parents["model"], delivery_seed(study.seed, repetition))
     label = f"generate {repetition_label(repetition)}"
     with (
         publish(directory, "generate", request, parents) as draft,
         Progress(run.progress / f"{label.replace(' ', '-')}.json", label, int(plan.sum())) as progress,
     ):
-        seed = derive_seed(study.seed, "generation", -1 if repetition is None else repetition)
-        sampler = Sampler(model, seed, settings)
+        sampler = Sampler(model, origin.seed, settings)
         counts = write_shards(draft.path, divide(plan, settings), sampler, settings, origin, progress)
         finish(draft, counts, settings, origin)
         if repetition is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gansynth.artifacts import is_current, publish, read_manifest
 from gansynth.cards import CARD_FILE, renew_card
 from gansynth.errors import ArtifactError
-from gansynth.provenance import Origin
+from gansynth.provenance import Origin, delivery_seed
 from gansynth.remote import Remote, is_url
 from gansynth.reporting.blinded import render_blinded
 from gansynth.reporting.findings import read_findings, read_manifests
@@ -71,7 +71,7 @@ def _complete_card(study: Study, run: Run) -> None:
     if summary is None or not (directory / CARD_FILE).exists():
         return
     model_digest, class_names = read_manifest(directory).parents["model"], tuple(summary.train_rows)
-    origin = Origin(study.name, study.seed, study.source.licence, model_digest, class_names)
+    origin = Origin(study.name, delivery_seed(study.seed, None), study.source.licence, model_digest, class_names)
     renew_card(directory, origin, study.generation.format, summary)
 
 

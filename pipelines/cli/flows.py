@@ -1,5 +1,6 @@
 """The commands that run flows: all stages, each of them alone, and a batch of samples."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -213,6 +214,6 @@ def report(
 
 def _class_number(text: str) -> dict[str, str]:
     name, equals, number = text.rpartition("=")
-    if not equals:
+    if not equals or not re.fullmatch(r"[0-9]*\.?[0-9]+", number.strip()):
         raise typer.BadParameter(f"--class {text}: write NAME=NUMBER")
     return {"name": name, "number": number}

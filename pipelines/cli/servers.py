@@ -50,7 +50,7 @@ def setup_server() -> None:
 
     Makes what is missing, and changes nothing that is there: the work pool `gansynth`, which runs one flow at a time
     until its limit is raised; and an automation that calls runs crashed whose process has died. Then deploy the flows
-    by `prefect deploy --all`, and start a worker by `prefect worker start --pool gansynth --limit 1`.
+    by `prefect --no-prompt deploy --all`, and start a worker by `prefect worker start --pool gansynth --limit 1`.
 
     \b
     Example:

@@ -18,7 +18,7 @@ from gansynth.datasets import load_synthetic
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation import Batch, ClassNumber, export, gather, generate_repetition, held, order, write_shard
 from gansynth.generation.shards import divide, most_candidates
-from gansynth.provenance import DIGITAL_SOURCE_TYPE
+from gansynth.provenance import DIGITAL_SOURCE_TYPE, batch_seed
 from gansynth.results import Summary
 from gansynth.runs import Run
 from gansynth.study import GenerationConfig, ScarcityConfig, Study
@@ -44,7 +44,7 @@ def test_export_draws_evenly_from_the_delivered_model(make_run: RunMaker, tmp_pa
     footer = pq.read_schema(out / "synthetic-00002-of-00003.parquet").metadata
     assert footer[b"digital_source_type"].decode() == DIGITAL_SOURCE_TYPE
     assert footer[b"model_digest"].decode() == read_manifest(run.model(None)).digest
-    assert (footer[b"study"], footer[b"seed"], footer[b"licence"]) == (b"tiny", b"5", b"MIT")
+    assert (footer[b"study"], footer[b"seed"], footer[b"licence"]) == (b"tiny", str(batch_seed(5)).encode(), b"MIT")
     assert b"gansynth_version" in footer
     card = (out / "README.md").read_text()
     assert "license: mit" in card

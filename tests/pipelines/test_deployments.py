@@ -16,6 +16,7 @@ from servers import Server, prefect_server, wait_for
 from shapes import write_pictures
 
 from gansynth.study_files import load_study
+from pipelines.server import HEARTBEAT_SECONDS
 from pipelines.serving import FLOWS
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +95,8 @@ def test_every_flow_is_deployed_and_the_example_schedule_rests() -> None:
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     entrypoints = {entry["entrypoint"] for entry in deployments if entry["name"] == "gansynth"}
     assert entrypoints == {f"pipelines.{flow.name}.{flow.name}" for flow in FLOWS}
+    pools = [entry["work_pool"]["job_variables"]["env"] for entry in deployments]
+    assert all(pool == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)} for pool in pools)
     (example,) = (entry for entry in deployments if "schedules" in entry)
     assert not any(schedule["active"] for schedule in example["schedules"])
     demo = load_study(ROOT / "data" / "studies" / "fashion_rare.toml")

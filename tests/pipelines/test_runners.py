@@ -25,7 +25,6 @@ def test_clusters_make_the_same_samples_as_this_machine(start: Start, workplace:
     files = [read_manifest(workplace / runner).files for runner in ("local", "ray", "dask")]
     assert files[0] == files[1] == files[2]
 
-    # what a task refuses is told in one line, wherever it ran
     process = start(*BATCH, "--set", "compute.task_runner=local", "--set", "compute.cluster=ray://nowhere:1", "--out=x")
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
