@@ -41,7 +41,7 @@ def batch(run_dir: Path, out: str, batch: Batch, compute: ComputeConfig | None =
     with generation.held(wanted) as done:
         if not done:
             missing = wanted.missing()
-            samples = sum(int(wanted.shards[number].counts.sum()) for number in missing)
+            samples = sum(wanted.shards[number].size for number in missing)
             total = len(missing) + (wanted.remote is not None)
             with Work("generate", wanted.study, wanted.run, wanted.progress, total, samples) as work:
                 common = {"batch": batch, "out": wanted.destination}

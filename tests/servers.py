@@ -30,11 +30,11 @@ class Server:
         except OSError:
             return False
 
-    def call(self, program: str, *arguments: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    def call(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a program to its end."""
         return subprocess.run(
             [Path(sys.executable).with_name(program), *arguments],
-            cwd=folder or self.folder,
+            cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,

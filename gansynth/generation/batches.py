@@ -269,7 +269,7 @@ def write_shard(study: Study, run: Run, batch: Batch, destination: Path, number:
     sampler = Sampler(model, wanted.origin.seed, wanted.settings, threads)
     with (
         publish(directory, "shard", request, wanted.parents) as draft,
-        Progress(wanted.progress / f"{number:05d}.json", label, int(shard.counts.sum())) as progress,
+        Progress(wanted.progress / f"{number:05d}.json", label, shard.size) as progress,
     ):
         draft.counts.update(write_shards(draft.path, [shard], sampler, wanted.settings, wanted.origin, progress))
     return directory

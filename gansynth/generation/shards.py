@@ -32,6 +32,11 @@ class Shard:
     counts: Indices
     first: Indices
 
+    @property
+    def size(self) -> int:
+        """Samples wanted of all classes together."""
+        return int(self.counts.sum())
+
 
 def divide(plan: Indices, settings: GenerationConfig) -> list[Shard]:
     """Divide the samples wanted of each class, of shape (K,), into as many shards as `settings.shard_size` asks for."""

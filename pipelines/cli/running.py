@@ -65,7 +65,7 @@ def run_batch(target: Path, overrides: list[str] | None, run_dir: Path | None, a
     with generation.held(wanted) as done, progress_shown(("generate",), wanted.progress):
         if not done:
             _start_flow("batch")(run.root.resolve(), wanted.address, batch, study.compute)
-    typer.echo(f"{sum(int(shard.counts.sum()) for shard in wanted.shards):,} samples: {wanted.address}")
+    typer.echo(f"{sum(shard.size for shard in wanted.shards):,} samples: {wanted.address}")
 
 
 def _conclude(stage: str, run: "Run") -> None:

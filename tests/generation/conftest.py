@@ -7,6 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from summaries import MEMORISATION
 
 from gansynth.artifacts import publish
 from gansynth.checkpoints import Networks, TrainedModel, load_model, read_classes, save_model
@@ -14,7 +15,7 @@ from gansynth.classifiers import Diet, fit_classifier
 from gansynth.evaluation.statistics import compare_arms, decide, recommend
 from gansynth.gans import FAMILIES
 from gansynth.requests import dataset_parent, model_request, summary_request
-from gansynth.results import SUMMARY_FILE, ArmSummary, Fidelity, Memorisation, Summary
+from gansynth.results import SUMMARY_FILE, ArmSummary, Fidelity, Summary
 from gansynth.runs import Run
 from gansynth.samples import Samples
 from gansynth.seeding import seeded_globally
@@ -142,14 +143,7 @@ def put_evaluation() -> Callable[[Run, Study], Summary]:
                 classification_accuracy_score=0.58,
                 label_agreement=0.95,
             ),
-            memorisation=Memorisation(
-                share_nearer_to_training=0.537,
-                c_t=-0.42,
-                median_distance_ratio=0.974,
-                near_copies=9,
-                near_copies_by_chance=11.5,
-                checked=4000,
-            ),
+            memorisation=MEMORISATION,
             train_rows=rows,
             test_rows=rows,
             repetitions=rule.repetitions,

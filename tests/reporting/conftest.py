@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from summaries import MEMORISATION
 
 from gansynth.arms import ARMS
 from gansynth.artifacts import publish, read_manifest
@@ -22,7 +23,6 @@ from gansynth.results import (
     SUMMARY_FILE,
     ArmSummary,
     Fidelity,
-    Memorisation,
     Summary,
 )
 from gansynth.runs import Run
@@ -123,14 +123,7 @@ def _write_evaluation(
             label_agreement=0.952,
             **FIDELITY,
         ),
-        memorisation=Memorisation(
-            share_nearer_to_training=0.537,
-            c_t=-0.42,
-            median_distance_ratio=0.974,
-            near_copies=9,
-            near_copies_by_chance=11.5,
-            checked=4000,
-        ),
+        memorisation=MEMORISATION,
         train_rows=train,
         test_rows=test,
         repetitions=rule.repetitions,
