@@ -6,13 +6,14 @@
 
 What is compared takes turns, round after round, and each gets the median of its rounds: seven, of generation three, and
 one for processes side by side. Parts: `training`, the steps of our loop against a bare one's, without the looks at
-samples and the saving in between; `generation`, samples to files against the bare generator, and memory;
-`evaluation`, what a classifier's step goes to, and two processes against one; `levers`, settings of training one by
+samples and the saving in between; `generation`, samples to files against the bare generator, and memory; `batches`,
+the flow's workers against one of them, in speed and memory; `evaluation`, what a classifier's step goes to, and two processes against one; `levers`, settings of training one by
 one; `compile`, the same for torch.compile of the generator, which takes minutes and a C++ compiler. The table is
 `runs/bench-speed/speed.csv`.
 """
 
 import argparse
+import json
 import shutil
 import statistics
 import subprocess
@@ -20,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import joblib
@@ -28,6 +30,7 @@ import torch
 
 from benchmarks.bare import BareLoop, Levers
 from benchmarks.gain import BUNDLED, ROOT
+from gansynth.artifacts import read_manifest
 from gansynth.checkpoints import load_model
 from gansynth.classifiers import Batches, Diet, fit_classifier
 from gansynth.datasets import load_dataset
@@ -196,6 +199,35 @@ def peak_memory(bench: Bench, count: int) -> int:
     return int(done.stdout)
 
 
+def measure_batches(bench: Bench) -> Iterator[tuple[str, str, float]]:
+    """Compare a batch by as many workers as there are cores with one by a single worker."""
+    few, many = bench.effort.many_samples // 4, bench.effort.many_samples
+    save_study(bench.study, bench.run.study_file)
+    taken: dict[int, list[float]] = {1: [], CORES: []}
+    for _ in range(max(1, bench.effort.rounds // 2)):
+        for workers, seconds in taken.items():
+            seconds.append(flow_effort(bench, few, workers)[0])
+    single, together = (statistics.median(seconds) for seconds in taken.values())
+    yield f"samples per second of a batch by {CORES} workers", "one worker", single / together
+    small, large = (flow_effort(bench, count, CORES)[1] for count in (few, many))
+    yield f"memory of a worker, {many:,} samples", f"{few:,} samples", large / small
+
+
+def flow_effort(bench: Bench, count: int, workers: int) -> tuple[float, float]:
+    """Return the seconds that the shards of a batch take the flow, and the largest memory of a worker."""
+    out = OUT / "batch"
+    shutil.rmtree(out, ignore_errors=True)
+    options = {"count": count, "shard-size": count // 8, "out": out, "set": f"compute.workers={workers}"}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    command = [Path(sys.executable).with_name("gansynth"), "generate", bench.run.root, *arguments, "--log-format=json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own words
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    seconds = next(float(record["seconds"]) for record in told if record.get("state") == "done")
+    memory = read_manifest(out).peak_memory_mb
+    shutil.rmtree(out)
+    return seconds, memory
+
+
 def measure_evaluation(bench: Bench) -> Iterator[tuple[str, str, float]]:
     """Measure what the data of a classifier's step cost, and what a second process gains."""
     steps, study = bench.effort.steps, bench.study
@@ -262,6 +294,7 @@ def _against_bare(bench: Bench, levers: dict[str, Levers]) -> Iterator[tuple[str
 PARTS: dict[str, Callable[[Bench], Iterator[tuple[str, str, float]]]] = {
     "training": measure_training,
     "generation": measure_generation,
+    "batches": measure_batches,
     "evaluation": measure_evaluation,
     "levers": measure_levers,
     "compile": measure_compile,

@@ -6,6 +6,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from gansynth import reporting
+from gansynth.remote import is_url
 from gansynth.runs import Run
 from gansynth.study import Study
 from pipelines.artifacts import show_findings
@@ -31,7 +32,8 @@ def report(run_dir: Path, study: Study | None = None, reports_dir: str = "report
     run, study = opened(run_dir, study)
     with Stage("report", study, run) as stage:
         digests = stage.complete([Unit(write_report, "page", {})])
-        published = f"{reports_dir.rstrip('/')}/{study.name}"
+        place = reports_dir.rstrip("/") if is_url(reports_dir) else Path(reports_dir).expanduser()
+        published = f"{place}/{study.name}"
         reporting.copy_report(stage.run, published)
     show_findings(stage.run, study.name, published)
     return digests

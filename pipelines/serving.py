@@ -58,10 +58,11 @@ def serve(studies: Sequence[Study], cron: str | None) -> None:
     # schedules stay active: a run that falls due while nobody serves is made up for
     runner = Runner(name="gansynth", limit=1, heartbeat_seconds=HEARTBEAT_SECONDS, pause_on_shutdown=False)
     for flow in FLOWS:
-        _offer(runner, flow, SERVED, {}, None)
+        _offer(runner, flow, SERVED, {"batch": {"count": 1000}} if flow is batch else {}, None)
     for study in studies:
         _offer(runner, augment, study.name, {"study": study.model_dump(mode="json")}, cron)
-    logger.warning("serving %d flows and %d studies; see %s", len(FLOWS), len(studies), PREFECT_UI_URL.value())
+    served = " and ".join([f"{len(FLOWS)} flows", *(study.name for study in studies)])
+    logger.warning("serving %s; see %s", served, PREFECT_UI_URL.value())
     asyncio.run(_run_until_told(runner))
 
 

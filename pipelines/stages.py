@@ -4,13 +4,15 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from prefect import Task
 from prefect.futures import PrefectConcurrentFuture, PrefectFuture, as_completed
+from prefect.task_runners import TaskRunner
 
 from gansynth.formats import duration
 from gansynth.runs import Run
@@ -82,6 +84,7 @@ class Work:
         self.started = time.monotonic()
         meter = Meter(progress, total, self.started)
         self.shown = ShownProgress(artifact_key(study.name, f"{name}-progress"), meter, samples)
+        self._until_done = ExitStack()
 
     def __enter__(self) -> Self:
         shutil.rmtree(self.progress, ignore_errors=True)  # what an earlier run left when it was killed
@@ -94,6 +97,7 @@ class Work:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._until_done.__exit__(kind, error, trace)
         self.shown.__exit__(kind, error, trace)
         if error is None:
             self._tell("done", f"done in {self._elapsed()}")
@@ -104,23 +108,25 @@ class Work:
         The first unit that fails stops the others, and its exception is raised.
         """
         common = {"study": self.study, "run_dir": self.run.root}
-        with started_runner(self.study.compute) as runner:
-            pending: dict[PrefectFuture[str], Unit] = {}
-            try:
-                for unit in units:
-                    named = unit.task.with_options(task_run_name=unit.label)
-                    pending[runner.submit(named, common | unit.parameters)] = unit
-                for future in as_completed(list(pending)):
-                    future.result()
-                    self.shown.finished += 1
-                    label = pending[future].label
-                    self._tell("running", f"{label} ({self.shown.finished} of {self.total}, {self._elapsed()})")
-                return [future.result() for future in pending]
-            except BaseException:
-                stop_workers(
-                    [future.wrapped_future for future in pending if isinstance(future, PrefectConcurrentFuture)]
-                )
-                raise
+        pending: dict[PrefectFuture[str], Unit] = {}
+        try:
+            for unit in units:
+                named = unit.task.with_options(task_run_name=unit.label)
+                pending[self._runner.submit(named, common | unit.parameters)] = unit
+            for future in as_completed(list(pending)):
+                future.result()
+                self.shown.finished += 1
+                label = pending[future].label
+                self._tell("running", f"{label} ({self.shown.finished} of {self.total}, {self._elapsed()})")
+            return [future.result() for future in pending]
+        except BaseException:
+            stop_workers([future.wrapped_future for future in pending if isinstance(future, PrefectConcurrentFuture)])
+            raise
+
+    @cached_property
+    def _runner(self) -> TaskRunner[Any]:
+        """What starts the tasks; a cluster takes seconds to start, and not before there is work for it."""
+        return self._until_done.enter_context(started_runner(self.study.compute))
 
     def _elapsed(self) -> str:
         return duration(self._seconds()).replace("\N{NO-BREAK SPACE}", " ")

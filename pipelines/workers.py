@@ -60,7 +60,7 @@ def worker_count(compute: ComputeConfig) -> int:
     if compute.workers:
         return compute.workers
     on_gpu = compute.accelerator in {"cuda", "gpu"} or (compute.accelerator == "auto" and torch.cuda.is_available())
-    return 1 if on_gpu else joblib.cpu_count()
+    return 1 if on_gpu else max(1, joblib.cpu_count() // compute.devices)
 
 
 def in_worker(

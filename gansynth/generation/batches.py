@@ -201,7 +201,7 @@ def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None
         study=study,
         run=run,
         batch=batch,
-        destination=(Path(out) if remote is None else run.outgoing(remote.url)).resolve(),
+        destination=(Path(out).expanduser() if remote is None else run.outgoing(remote.url)).resolve(),
         remote=remote,
         settings=settings,
         shards=tuple(divide(counts, settings)),

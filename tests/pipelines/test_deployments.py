@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import httpx
 import pytest
 import yaml
 from safetensors import safe_open
-from servers import Server, prefect_server, wait_for
+from servers import PATIENCE_SECONDS, Server, prefect_server, wait_for
 from shapes import write_pictures
 
 from gansynth.study_files import load_study
@@ -50,9 +51,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def api(server: Server, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-    answer = httpx.request(method, f"{server.address}/api/{path}", json=body, timeout=60)
-    answer.raise_for_status()
-    return answer.json() if answer.content else None
+    """Ask the server, again and again while it is busy, as Prefect's own client does."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        answer = httpx.request(method, f"{server.address}/api/{path}", json=body, timeout=60)
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > until:
+            answer.raise_for_status()
+            return answer.json() if answer.content else None
+        time.sleep(1)
 
 
 def submit(server: Server, deployment: str, **parameters: object) -> str:

@@ -1,12 +1,17 @@
 """The same samples from this machine, from Ray and from Dask."""
 
+import json
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gansynth.artifacts import read_manifest
+from gansynth.runs import Run
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -29,3 +34,26 @@ def test_clusters_make_the_same_samples_as_this_machine(start: Start, workplace:
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "compute: cluster: has no use with task_runner 'local'" in errors
+
+
+@pytest.mark.slow
+def test_interrupted_training_on_ray_saves_its_state(start: Start, workplace: Path) -> None:
+    run = Run(workplace / "runs" / "long")
+    settings = ("--set", "compute.task_runner=ray", "--set", "gan.kimg=1e6")
+    process = start("augment", "tiny.toml", "--run-dir", str(run.root), *settings)
+    deadline = time.monotonic() + PATIENCE
+    while not training_is_on_its_way(run) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert errors.endswith("gansynth: interrupted; the same command resumes where it stopped\n")
+    saved = [run.model(repetition).with_name(".model.resume") / "state.safetensors" for repetition in (0, 1)]
+    deadline = time.monotonic() + 10  # workers end by themselves once Ray is gone
+    while not all(path.exists() for path in saved) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert all(path.exists() for path in saved)
+
+
+def training_is_on_its_way(run: Run) -> bool:
+    pieces = list(run.progress.glob("train-*.json"))
+    return len(pieces) == 2 and all(json.loads(piece.read_text())["done"] > 10 for piece in pieces)
