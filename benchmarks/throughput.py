@@ -4,12 +4,12 @@
     python -m benchmarks.throughput training levers    # these parts only
     python -m benchmarks.throughput --quick            # does it run?
 
-What is compared takes turns, round after round, and each gets the median of its rounds: seven, of generation three, and
-one for processes side by side. Parts: `training`, the steps of our loop against a bare one's, without the looks at
-samples and the saving in between; `generation`, samples to files against the bare generator, and memory; `batches`,
-the flow's workers against one of them, in speed and memory; `evaluation`, what a classifier's step goes to, and two processes against one; `levers`, settings of training one by
-one; `compile`, the same for torch.compile of the generator, which takes minutes and a C++ compiler. The table is
-`runs/bench-speed/speed.csv`.
+What is compared takes turns, round after round, and each gets the median of its rounds: seven, of files three,
+and one for processes side by side. Parts: `training`, the steps of our loop against a bare one's, without the
+looks at samples and the saving in between; `generation`, samples to files against the bare generator, and memory;
+`batches`, the flow's workers against one of them, in speed and memory; `evaluation`, what a classifier's step goes to,
+and two processes against one; `levers`, settings of training one by one; `compile`, the same for torch.compile of the
+generator, which takes minutes and a C++ compiler. The table is `runs/bench-speed/speed.csv`.
 """
 
 import argparse
