@@ -5,13 +5,14 @@ can be renewed; they stay as they are.
 """
 
 import hashlib
-import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+from gansynth import formats
 from gansynth.arms import ARMS
 from gansynth.artifacts import amend, file_digest, read_manifest
+from gansynth.markup import escape, table
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
 from gansynth.results import Fidelity, Memorisation, Summary
 
@@ -124,7 +125,7 @@ def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], sum
         if f"rejected_{name}" in counts
     ]
     classes = [
-        (str(label), _cell(name), str(counts.get(f"kept_{label}", 0))) for label, name in enumerate(origin.class_names)
+        (str(label), _shown(name), str(counts.get(f"kept_{label}", 0))) for label, name in enumerate(origin.class_names)
     ]
     return CARD.format(
         front_matter=_front_matter(origin, file_format, counts["kept"]),
@@ -134,13 +135,13 @@ def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], sum
         model_digest=origin.model_digest[:16],
         seed=origin.seed,
         rejections="\n".join(rejected) or "No filter was used.",
-        classes=_table([("label", "class", "images"), *classes]),
+        classes=table(("label", "class", "images"), classes),
         source_type=DIGITAL_SOURCE_TYPE,
         marks=MARKS[file_format],
         findings=UNMEASURED if summary is None else _findings(summary),
         use=USE,
         limits="\n".join(f"- {limit}" for limit in (LABELS, BIASES, LIKENESS, MISUSE)),
-        licence=_cell(origin.licence),
+        licence=escape(_shown(origin.licence)),
     )
 
 
@@ -174,15 +175,16 @@ def _findings(summary: Summary) -> str:
 def _gain(summary: Summary) -> str:
     """Return the table of the arms with a GAN: their gain over `real`, and over the best arm without one."""
     rivals = list(dict.fromkeys(("real", summary.verdict.best_without_gan)))
-    heads = [f"gain over `{rival}` ({100 * summary.arms[rival].mean:.1f})" for rival in rivals]
-    rows = [["Arm", f"{summary.metric.replace('_', ' ')}, %", *heads]]
+    means = {name: formats.metric_value(summary.metric, arm.mean) for name, arm in summary.arms.items()}
+    heads = [f"gain over {rival} ({means[rival]})" for rival in rivals]
+    rows = []
     tests = {(one.arm, one.against): one for one in summary.comparisons}
-    for name, arm in summary.arms.items():
+    for name, mean in means.items():
         if ARMS[name].synthetic and not ARMS[name].shuffled:
             found = [tests[name, rival] for rival in rivals]
-            gains = [f"{_points(one.gain)} ({_points(one.ci_low)} to {_points(one.ci_high)})" for one in found]
-            rows.append([f"`{name}`", f"{100 * arm.mean:.1f}", *gains])
-    return _table(rows)
+            gains = [f"{formats.gain(one.gain)} ({formats.interval(one.ci_low, one.ci_high)})" for one in found]
+            rows.append([name, mean, *gains])
+    return table(["Arm", f"{formats.metric_name(summary.metric)}, %", *heads], rows)
 
 
 def _likeness(found: Fidelity, copied: Memorisation) -> str:
@@ -217,16 +219,7 @@ def _likeness(found: Fidelity, copied: Memorisation) -> str:
         ),
         ("Near copies", f"{copied.near_copies}", f"of {copied.checked}; by chance {copied.near_copies_by_chance:.0f}"),
     ]
-    return _table([("Measure", "Value", "How to read it"), *rows])
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    heading, *others = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([heading, "|" + "---|" * len(rows[0]), *others])
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+z.1f}"
+    return table(("Measure", "Value", "How to read it"), rows)
 
 
 def _front_matter(origin: Origin, file_format: str, kept: int) -> str:
@@ -251,11 +244,7 @@ def _size_category(count: int) -> str:
     return next((name for limit, name in SIZE_CATEGORIES.items() if count < limit), LARGEST_CATEGORY)
 
 
-def _cell(name: str) -> str:
-    """Return foreign text as one harmless, visible cell of a Markdown table."""
+def _shown(name: str) -> str:
+    """Return foreign text of a bearable length."""
     shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
-    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
-    escaped = html.escape(visible)
-    for character in "\\`*_[]|~":
-        escaped = escaped.replace(character, f"\\{character}")
-    return escaped or "(empty)"
+    return shown or "(empty)"

@@ -13,10 +13,13 @@ from PIL import Image
 from prefect.artifacts import MarkdownArtifact, TableArtifact
 from prefect.runtime import flow_run
 
+from gansynth.artifacts import Manifest
+from gansynth.generation import Order
+from gansynth.markup import table
 from gansynth.remote import is_url
 from gansynth.results import GRID_FILE, read_summary
 from gansynth.runs import Run
-from pipelines.findings import GainRow, gain_table
+from pipelines.findings import gain_table
 
 THUMBNAIL = 48
 SAMPLES_PER_KIND = 4
@@ -57,13 +60,25 @@ def show_findings(run: Run, study_name: str, report: str) -> None:
     ).create()
 
 
+def show_batch(wanted: Order, found: Manifest) -> None:
+    """Show where a batch lies, and how many samples of which class it has."""
+    rows = [(name, f"{found.counts.get(f'kept_{label}', 0):,}") for label, name in enumerate(wanted.class_names)]
+    lines = [f"**{found.counts['kept']:,} samples**: `{wanted.address}`", ""]
+    lines.append(table(("class", "samples"), rows))
+    MarkdownArtifact(
+        key=artifact_key(wanted.study.name, "batch"),
+        markdown="\n".join(lines),
+        description=f"Batch of {wanted.study.name}",
+        flow_run_id=outermost_flow_run(),
+    ).create()
+
+
 def findings_markdown(run: Run, report: str) -> str:
     """Return the findings of an evaluated run as Markdown: verdict, gain table, paths, and a picture of samples."""
     summary = read_summary(run.evaluation)
     heading, *rows = gain_table(summary)
-    ruler = GainRow("---", "---:", "---:", "---:", "---")
     lines = [f"**{summary.verdict.sentence}**", ""]
-    lines += [f"| {' | '.join(row)} |" for row in (heading, ruler, *rows)]
+    lines.append(table(heading, rows))
     lines += ["", f"Recommended arm: `{summary.recommended_arm}`."]
     page = f"{report if is_url(report) else Path(report).resolve()}/index.html"
     lines += ["", f"Report: `{page}`  ", f"Synthetic dataset: `{run.synthetic(None)}`"]

@@ -9,6 +9,7 @@ from gansynth import generation
 from gansynth.generation import Batch
 from gansynth.runs import Run
 from gansynth.study import ComputeConfig, Study
+from pipelines.artifacts import show_batch
 from pipelines.stages import Unit, Work
 from pipelines.workers import in_worker
 
@@ -54,4 +55,6 @@ def batch(run_dir: Path, out: str, batch: Batch, compute: ComputeConfig | None =
                 generation.gather(wanted)
                 if wanted.remote is not None:
                     work.complete([Unit(send_batch, "send", {"batch": batch, "out": wanted.address})])
+    if found := wanted.found():
+        show_batch(wanted, found)
     return wanted.address

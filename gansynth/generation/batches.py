@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 from pydantic import Field, model_validator
 
-from gansynth.artifacts import answers, is_current, publish, verify
+from gansynth.artifacts import Manifest, answers, is_current, publish, verify
 from gansynth.cards import renew_card
 from gansynth.checkpoints import load_model, read_classes
 from gansynth.errors import GansynthError, StudyError
@@ -162,6 +162,15 @@ class Order:
         """Whether the whole batch lies at its destination."""
         return is_current(self.destination, self.request, self.parents)
 
+    def found(self) -> Manifest | None:
+        """Return the manifest of what lies at the address, if a batch does.
+
+        Raises:
+            ArtifactError: Something else lies there.
+            RemoteError: The URL cannot be reached.
+        """
+        return batch_at(self.destination) if self.remote is None else manifest_at(self.remote)
+
     def missing(self) -> list[int]:
         """Return the numbers of the shards that are still to be made."""
         if self.is_gathered:
@@ -239,7 +248,7 @@ def held(wanted: Order) -> Iterator[bool]:
 
 def _lies_there(wanted: Order) -> bool:
     """Tell whether a batch lies at its address; refuse it if anything else does that is not to be replaced."""
-    earlier = batch_at(wanted.destination) if wanted.remote is None else manifest_at(wanted.remote)
+    earlier = wanted.found()
     done = earlier is not None and answers(earlier, wanted.request, wanted.parents)
     if wanted.remote is not None and not done:
         check_url_free(wanted.remote, wanted.destination, wanted.request, wanted.parents)

@@ -1,14 +1,13 @@
 """The report as Markdown: the words and tables of the page, without its figures."""
 
 import json
-import re
 
 from gansynth import formats
+from gansynth.markup import escape
+from gansynth.markup import table as markdown_table
 from gansynth.reporting import protocol, tables, words
 from gansynth.reporting.findings import Findings
 from gansynth.reporting.tables import Table
-
-SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 
 
 def render_markdown(findings: Findings, date: str) -> str:
@@ -67,12 +66,6 @@ def render_markdown(findings: Findings, date: str) -> str:
     return "\n\n".join(part for part in sections if part) + "\n"
 
 
-def escape(text: str) -> str:
-    """Return text that Markdown and HTML show as it is, on one line."""
-    line = " ".join(text.split())
-    return SPECIAL.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-
-
 def _bullets(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
@@ -80,9 +73,7 @@ def _bullets(lines: list[str]) -> str:
 def _table(table: Table) -> str:
     if not table.rows:
         return ""
-    cells = [table.header, *table.rows]
-    rows = ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in cells]
-    return "\n".join([rows[0], "|" + "---|" * len(table.header), *rows[1:]])
+    return markdown_table(table.header, table.rows)
 
 
 def _quarantine(findings: Findings) -> str:

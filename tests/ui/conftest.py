@@ -21,6 +21,27 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+STUDY = """
+name = "trained"
+source = {path = "shapes", near_duplicate_distance = -1}
+modality = {size = 8}
+gan = {kimg = 0.32}
+generation = {amount = 12}
+evaluation = {repetitions = 2, arms = ["real", "gan"], steps = 12, inner_steps = 8}
+compute = {accelerator = "cpu"}
+"""
+
+
+@pytest.fixture(scope="session")
+def trained(served: Server) -> Server:
+    """The same server, and a run with a trained generator in its folder."""
+    (served.folder / "trained.toml").write_text(STUDY)
+    for stage in ("ingest", "train"):
+        done = served.call("gansynth", stage, "trained.toml")
+        assert done.returncode == 0, done.stderr
+    return served
+
+
 @pytest.fixture
 def page() -> Iterator[Page]:
     """A page in a browser."""

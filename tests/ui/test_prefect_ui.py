@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from servers import Server, wait_for
 
+from gansynth.artifacts import read_manifest
+
 pytestmark = pytest.mark.ui
 
 RUN_SECONDS = 300
@@ -77,3 +79,31 @@ def test_study_goes_from_the_form_to_its_findings(page: Page, served: Server, sc
     expect(page.get_by_role("img", name="real and synthetic samples")).to_be_visible()
     page.screenshot(path=screenshots / f"{name}-findings.png", full_page=True)
     assert (served.folder / "runs" / name / "report" / "index.html").exists()
+
+
+@pytest.mark.parametrize("ui", ["", "/v2"], ids=["first", "second"])
+def test_batch_goes_from_the_form_to_its_samples(page: Page, trained: Server, screenshots: Path, ui: str) -> None:
+    out = f"batch{ui.replace('/', '-')}"
+    open_form(page, trained, ui, "batch")
+    expect(page.get_by_text("Samples per shard, about. Shards are what workers share out.")).to_be_visible()
+    # the second UI does not tie the label of a setting that may be none to its input
+    count = page.get_by_role("spinbutton").first if ui else field(page, ui, "Count (Optional)")
+    expect(count).to_have_value("1000")
+    count.fill("60")
+    field(page, ui, "run_dir").fill("runs/trained")
+    field(page, ui, "out").fill(out)
+    page.screenshot(path=screenshots / f"{out}-form.png", full_page=True)
+    page.get_by_role("button", name="Submit", exact=True).click()
+    page.wait_for_url(re.compile(r"/deployments/deployment/[^/]+$"))
+    page.get_by_role("link", name="batch of trained").first.click(timeout=RUN_SECONDS * 1000)
+    page.wait_for_url(re.compile("/runs/flow-run/"))
+    wait_for((trained.folder / out / "manifest.json").exists)
+    assert read_manifest(trained.folder / out).counts["kept"] == 60
+    page.reload()
+    expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=RUN_SECONDS * 1000)
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_text("trained-batch").first.click()
+    if ui:
+        page.locator("a[href*='/artifacts/artifact/']").first.click()
+    expect(page.get_by_text(str(trained.folder / out)).first).to_be_visible()
+    page.screenshot(path=screenshots / f"{out}-artifact.png", full_page=True)
