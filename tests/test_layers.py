@@ -21,6 +21,7 @@ GROUND = (
     "warping",
     "stopping",
     "formats",
+    "markup",
     "provenance",
     "remote",
 )
