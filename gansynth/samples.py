@@ -2,14 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 Indices = npt.NDArray[np.int64]
-Values = npt.NDArray[np.uint8]
-"""Stored images (N, height, width, channels), 0 to 255."""
+Values = npt.NDArray[Any]
+"""Stored samples: images, uint8 of shape (N, height, width, channels), 0 to 255; or cells of a table, see Column."""
+
+ColumnKind = Literal["numeric", "integer", "boolean", "ordinal", "categorical", "datetime"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, and how its cells are held as float64, NaN for a null.
+
+    Numbers are held as they are, times as microseconds since 1970 (UTC), and the values of all other kinds as their
+    position in `categories`.
+
+    Attributes:
+        name: As in the source.
+        kind: What its values are.
+        dtype: Its Arrow type in the source, as Arrow writes it, for example "int64": outputs have it again.
+        categories: The values of a boolean, ordinal or categorical column, as text; an ordinal one's in order.
+        decimals: Most digits after the point of a numeric column; None if they are not limited.
+    """
+
+    name: str
+    kind: ColumnKind
+    dtype: str
+    categories: tuple[str, ...] = ()
+    decimals: int | None = None
 
 
 @dataclass(frozen=True)
@@ -17,14 +41,16 @@ class Samples:
     """Labelled samples of one modality.
 
     Attributes:
-        values: One entry per sample; images are uint8 of shape (N, height, width, channels), 0 to 255.
+        values: One entry per sample: an image, or the cells of a row of shape (C,), one for each of `columns`.
         labels: int64 of shape (N,), each an index into `class_names`.
         class_names: The true names, in label order.
+        columns: What the columns of a table are; images have none.
     """
 
     values: Values
     labels: Indices
     class_names: tuple[str, ...]
+    columns: tuple[Column, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -36,13 +62,14 @@ class Samples:
 
     def take(self, indices: Indices | npt.NDArray[np.bool_]) -> Self:
         """Return the samples at `indices` (or where a boolean mask is true), in that order."""
-        return type(self)(self.values[indices], self.labels[indices], self.class_names)
+        return type(self)(self.values[indices], self.labels[indices], self.class_names, self.columns)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Join parts that share their class names."""
+        """Join parts that share their class names and columns."""
         values = np.concatenate([part.values for part in parts])
-        return cls(values, np.concatenate([part.labels for part in parts]), parts[0].class_names)
+        labels = np.concatenate([part.labels for part in parts])
+        return cls(values, labels, parts[0].class_names, parts[0].columns)
 
 
 @dataclass(frozen=True)
