@@ -52,7 +52,11 @@ class Server:
                 yield process
             finally:
                 process.terminate()
-                process.wait(PATIENCE_SECONDS)
+                try:
+                    process.wait(60)
+                except subprocess.TimeoutExpired:  # Prefect's worker may hang if it is told to end amid a cancellation
+                    process.kill()
+                    process.wait()
 
     def log(self, program: str) -> Path:
         """Return the log of a program that was started."""

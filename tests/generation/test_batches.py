@@ -174,7 +174,7 @@ def test_the_card_tells_what_was_measured_as_soon_as_it_is(
     assert f"the arm `{summary.recommended_arm}`" in card
     gains = {(one.arm, one.against): f"{100 * one.gain:+.1f} (" for one in summary.comparisons}
     for arm in ("gan", "gan+classical"):
-        (row,) = (line for line in card.splitlines() if line.startswith(f"| `{arm}` "))
+        (row,) = (line for line in card.splitlines() if line.startswith(f"| {arm} | "))
         assert gains[arm, "real"] in row
         assert gains[arm, summary.verdict.best_without_gan] in row
     assert "| 4.31 |" in card

@@ -93,8 +93,9 @@ def saved_steps(run_folder: Path) -> list[int]:
 
 
 def training_has_begun(server: Server, name: str) -> bool:
-    pieces = (server.folder / "runs" / name / ".progress").glob("train-*.json")
-    return any(json.loads(piece.read_text())["done"] > 10 for piece in pieces)
+    """Tell whether both workers have something to save."""
+    pieces = list((server.folder / "runs" / name / ".progress").glob("train-*.json"))
+    return len(pieces) == 2 and all(json.loads(piece.read_text())["done"] > 10 for piece in pieces)
 
 
 def test_every_flow_is_deployed_and_the_example_schedule_rests() -> None:
