@@ -160,7 +160,7 @@ def test_cancelled_training_saves_its_state_and_leaves_nothing_half_written(serv
     # the same study goes on from there; a run killed with its whole process group is told to have crashed
     before = saved_steps(folder)
     resumed = submit(server, "augment/gansynth", study=LONG)
-    wait_for(lambda: training_has_begun(server, "long") and state(server, resumed) == "Running")
+    wait_for(lambda: (folder / ".owner").exists() and state(server, resumed) == "Running")
     owner = (folder / ".owner").read_text()
     second = server.call("gansynth", "train", str(folder))
     assert second.returncode == 1
