@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gansynth.gans import GanConfig
 from gansynth.gans.augmentation import augment
-from gansynth.modalities.image import Codec
+from gansynth.modalities.image import Codec, ImageConfig
 from gansynth.samples import Samples
 from gansynth.seeding import BatchRandom
 from gansynth.training.loop import build_players
@@ -35,7 +35,7 @@ class BareLoop:
 
     def __init__(self, config: GanConfig, samples: Samples, levers: Levers) -> None:
         self.config, self.levers = config, levers
-        self.codec = Codec.fit(samples.values)
+        self.codec = Codec.fit(samples, ImageConfig())
         players = build_players(config, config.kind, self.codec.shape, len(samples.class_names), seed=0)
         layout = torch.channels_last if levers.channels_last else torch.contiguous_format
         self.generator = players.generator.to(memory_format=layout)
@@ -56,7 +56,7 @@ class BareLoop:
         torch.set_num_threads(self.levers.threads)
         every = self.levers.penalty_every or self.config.penalty_every
         rows = torch.randint(len(self.labels), (self.config.batch_size,), generator=self.random)
-        real, labels = self.codec.encode(self.values[rows]), self.labels[rows]
+        real, labels = self.codec.inputs(self.values[rows]), self.labels[rows]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.levers.autocast):
             fake = self.generator(torch.randn(len(rows), self.latent_dim, generator=self.random), labels).float()
             seen = self._augment(torch.cat([real, fake.detach()])).requires_grad_(number % every == 0)

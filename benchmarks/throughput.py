@@ -141,7 +141,7 @@ def several(step: Callable[[int], object], count: int) -> Callable[[], None]:
 
 def measure_training(bench: Bench) -> Iterator[tuple[str, str, float]]:
     """Compare our loop with a bare one."""
-    config, codec = bench.study.gan, Codec.fit(bench.samples.values)
+    config, codec = bench.study.gan, Codec.fit(bench.samples, bench.study.modality)
     players = build_players(config, config.kind, codec.shape, len(bench.samples.class_names), seed=0)
     loop = AdversarialLoop(config, players, bench.samples, codec, make_fabric(bench.study.compute), seed=0)
     bare = BareLoop(config, bench.samples, Levers())
@@ -231,7 +231,7 @@ def flow_effort(bench: Bench, count: int, workers: int) -> tuple[float, float]:
 def measure_evaluation(bench: Bench) -> Iterator[tuple[str, str, float]]:
     """Measure what the data of a classifier's step cost, and what a second process gains."""
     steps, study = bench.effort.steps, bench.study
-    codec, fabric = Codec.fit(bench.samples.values), make_fabric(study.compute)
+    codec, fabric = Codec.fit(bench.samples, bench.study.modality), make_fabric(study.compute)
     random = torch_generator(0, "batches")
     batches = Batches(Diet(bench.samples), codec, fabric, study.evaluation.batch_size, random)
     runners: dict[str, Callable[[], object]] = {

@@ -1,29 +1,69 @@
 """The arms of the comparison: what each trains on."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Arm(NamedTuple):
-    """How an arm trains: class-balanced draws, classical augmentation, synthetic samples, and their labels shuffled."""
+    """How an arm trains.
 
-    balanced: bool
+    Attributes:
+        balanced: Every class is drawn equally often, by repeating its rows.
+        weighted: Every class counts equally much in the loss.
+        augmented: Real rows are augmented classically.
+        synthetic: There are synthetic samples.
+        shuffled: Their labels are shuffled.
+        tuned: How probable a class must be to be predicted is chosen on training rows.
+    """
+
+    balanced: bool = False
+    weighted: bool = False
     augmented: bool = False
     synthetic: bool = False
     shuffled: bool = False
+    tuned: bool = False
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Names of the artifacts that an arm is made from; the `classical` arm's classifier is the model's teacher."""
+        """Names of the artifacts that an arm is made from; the model holds the choice of classical augmentation."""
         if self.synthetic:
             return ("dataset", "model", "synthetic")
         return ("dataset", "model") if self.augmented else ("dataset",)
 
 
-ARMS = {
-    "real": Arm(balanced=False),
-    "oversampled": Arm(balanced=True),
-    "classical": Arm(balanced=True, augmented=True),
-    "gan": Arm(balanced=True, synthetic=True),
-    "gan+classical": Arm(balanced=True, augmented=True, synthetic=True),
-    "shuffled": Arm(balanced=True, synthetic=True, shuffled=True),
+def has_gan(arm: str) -> bool:
+    """Tell by its name whether an arm has a GAN."""
+    return "gan" in arm.split("+")
+
+
+ArmName = Literal[
+    "real", "threshold", "weights", "oversampled", "classical", "smote", "gan", "gan+classical", "gan+smote", "shuffled"
+]
+
+ARMS: dict[str, dict[str, Arm]] = {
+    "image": {
+        "real": Arm(),
+        "oversampled": Arm(balanced=True),
+        "classical": Arm(balanced=True, augmented=True),
+        "gan": Arm(balanced=True, synthetic=True),
+        "gan+classical": Arm(balanced=True, augmented=True, synthetic=True),
+        "shuffled": Arm(balanced=True, synthetic=True, shuffled=True),
+    },
+    # decisions move with the threshold, rankings hardly: so arms with a GAN get the help of the one that moves it
+    "table": {
+        "real": Arm(),
+        "threshold": Arm(tuned=True),
+        "weights": Arm(weighted=True),
+        "oversampled": Arm(balanced=True),
+        "smote": Arm(augmented=True),
+        "gan": Arm(synthetic=True, tuned=True),
+        "gan+smote": Arm(augmented=True, synthetic=True, tuned=True),
+        "shuffled": Arm(synthetic=True, shuffled=True, tuned=True),
+    },
 }
+"""The arms of each modality by name."""
+
+STANDARD_ARMS: dict[str, tuple[ArmName, ...]] = {
+    "image": ("real", "oversampled", "classical", "gan", "gan+classical"),
+    "table": ("real", "threshold", "weights", "oversampled", "smote", "gan", "gan+smote"),
+}
+"""Those that are compared unless a study names others."""

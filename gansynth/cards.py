@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gansynth import formats
-from gansynth.arms import ARMS
+from gansynth.arms import has_gan
 from gansynth.artifacts import amend, file_digest, read_manifest
 from gansynth.markup import escape, table
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
@@ -180,7 +180,7 @@ def _gain(summary: Summary) -> str:
     rows = []
     tests = {(one.arm, one.against): one for one in summary.comparisons}
     for name, mean in means.items():
-        if ARMS[name].synthetic and not ARMS[name].shuffled:
+        if has_gan(name):
             found = [tests[name, rival] for rival in rivals]
             gains = [f"{formats.gain(one.gain)} ({formats.interval(one.ci_low, one.ci_high)})" for one in found]
             rows.append([name, mean, *gains])

@@ -26,7 +26,7 @@ from gansynth.devices import make_fabric
 from gansynth.errors import ArtifactError
 from gansynth.gans import FAMILIES
 from gansynth.modalities import MODALITIES
-from gansynth.modalities.image import Codec, Policy
+from gansynth.modalities.base import Codec
 from gansynth.samples import Indices, Samples
 from gansynth.study import ComputeConfig, Study
 
@@ -56,8 +56,8 @@ class TrainedModel:
     discriminator: nn.Module
     codec: Codec
     teacher: Classifier
-    policy: Policy
-    policy_losses: Mapping[Policy, float]
+    policy: str
+    policy_losses: Mapping[str, float]
     training_embeddings: npt.NDArray[np.float32]
     training_labels: Indices
     training_rows: Indices
@@ -77,8 +77,8 @@ def save_model(
     directory: Path,
     study: Study,
     networks: Networks,
-    policy: Policy,
-    policy_losses: Mapping[Policy, float],
+    policy: str,
+    policy_losses: Mapping[str, float],
     train: Samples,
     rows: Indices,
 ) -> None:
@@ -100,7 +100,7 @@ def save_model(
         "classifier": study.evaluation.classifier,
         "policy": policy,
         "policy_losses": policy_losses,
-        "shape": teacher.codec.shape,
+        "codec": teacher.codec.describe(),
         "class_names": train.class_names,
     }
     (directory / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False))
@@ -131,29 +131,28 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
     device = make_fabric(compute).device
     try:
         description = json.loads((directory / DESCRIPTION).read_text())
-        shape, class_names = tuple(description["shape"]), tuple(description["class_names"])
+        class_names = tuple(description["class_names"])
         family = FAMILIES[description["gan"]["kind"]]
         config = family.config.model_validate(description["gan"])
         modality = MODALITIES[description["modality"]["kind"]]
-        codec = modality.Codec(shape)
-        networks = {
-            "generator": family.generator(config, shape, len(class_names)),
-            "discriminator": family.discriminator(config, shape, len(class_names)),
-            "teacher": modality.build_classifier(description["classifier"], shape, len(class_names)),
-        }
-        for name, network in networks.items():
+        codec = modality.codec.restore(description["codec"])
+        shape = codec.shape
+        generator = family.generator(config, shape, len(class_names))
+        discriminator = family.discriminator(config, shape, len(class_names))
+        teacher = modality.build_classifier(description["classifier"], shape, len(class_names))
+        for name, network in (("generator", generator), ("discriminator", discriminator), ("teacher", teacher)):
             network.load_state_dict(load_file(directory / f"{name}.safetensors"))
-            network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+            network.to(memory_format=torch.channels_last).to(device).eval().requires_grad_(False)
         rows = load_arrays(directory / TRAINING_ROWS)
         policy = description["policy"]
         policy_losses = description.get("policy_losses", {})  # models of earlier versions lack them: unknown
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise _damaged(directory, error) from error
     return TrainedModel(
-        generator=networks["generator"],
-        discriminator=networks["discriminator"],
+        generator=generator,
+        discriminator=discriminator,
         codec=codec,
-        teacher=Classifier(networks["teacher"], codec, device),
+        teacher=Classifier(teacher, codec, device),
         policy=policy,
         policy_losses=policy_losses,
         training_embeddings=rows["embeddings"],

@@ -18,7 +18,7 @@ from torch import Tensor
 from gansynth.devices import make_fabric
 from gansynth.drawing import RowsByClass
 from gansynth.modalities import MODALITIES
-from gansynth.modalities.image import Codec, EmbeddingNetwork, Policy
+from gansynth.modalities.base import Codec, EmbeddingNetwork
 from gansynth.samples import Samples, Values
 from gansynth.seeding import derive_seed, seeded_globally, torch_generator
 from gansynth.study import Study
@@ -46,7 +46,7 @@ class Diet:
 
     real: Samples
     balanced: bool = True
-    policy: Policy | None = None
+    policy: str | None = None
     synthetic: Samples | None = None
     synthetic_targets: Floats | None = None
     shares: Floats | None = None
@@ -72,7 +72,7 @@ class Classifier:
     def _apply(self, values: Values, *, embed: bool) -> Floats:
         outputs = []
         for start in range(0, len(values), INFERENCE_BATCH):
-            batch = self.codec.encode(values[start : start + INFERENCE_BATCH]).to(self.device)
+            batch = self.codec.inputs(self.codec.hold(values[start : start + INFERENCE_BATCH]).to(self.device))
             output = self.network.embed(batch) if embed else F.log_softmax(self.network(batch), 1)
             outputs.append(output.float().cpu())
         return torch.cat(outputs).numpy()
@@ -86,7 +86,7 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
     """
     fabric = make_fabric(study.compute)
     modality, settings = MODALITIES[study.modality.kind], study.evaluation
-    codec = modality.Codec.fit(diet.real.values)
+    codec = modality.codec.fit(diet.real, study.modality)
     n_classes = len(diet.real.class_names)
     seed = derive_seed(study.seed, "classifier", repetition, *purpose)
     with seeded_globally(seed, "weights"):
@@ -125,12 +125,12 @@ class Batches:
 
     def __init__(self, diet: Diet, codec: Codec, fabric: Fabric, size: int, random: torch.Generator) -> None:
         self.codec, self.size, self.random = codec, size, random
-        self.real = _Pool(diet.real, None, fabric.device)
+        self.real = _Pool(diet.real, None, codec, fabric.device)
         counts = torch.tensor(diet.real.counts, dtype=torch.float64, device=fabric.device)
         weights = torch.ones_like(counts) if diet.balanced else counts
         self.shares, self.synthetic_size = torch.zeros_like(counts), 0
         if diet.synthetic is not None and diet.shares is not None:
-            self.synthetic = _Pool(diet.synthetic, diet.synthetic_targets, fabric.device)
+            self.synthetic = _Pool(diet.synthetic, diet.synthetic_targets, codec, fabric.device)
             wanted = torch.tensor(diet.shares).to(counts) * (self.synthetic.counts > 0)
             mean = float(wanted.mean())
             self.synthetic_size = min(round(size * mean), size - 1)
@@ -144,16 +144,16 @@ class Batches:
         if self.synthetic_size:
             more_values, more_targets = self.synthetic.draw(self.synthetic_size, self.shares, self.random)
             values, targets = torch.cat([values, more_values]), torch.cat([targets, more_targets])
-        return self.codec.encode(values), targets
+        return self.codec.inputs(values), targets
 
 
 class _Pool:
     """Samples on the device, drawn with replacement."""
 
-    def __init__(self, samples: Samples, targets: Floats | None, device: torch.device) -> None:
+    def __init__(self, samples: Samples, targets: Floats | None, codec: Codec, device: torch.device) -> None:
         labels = torch.tensor(samples.labels)
         one_hot = F.one_hot(labels, len(samples.class_names)).float()
-        self.values = torch.tensor(samples.values).to(device)
+        self.values = codec.hold(samples.values).to(device)
         self.targets = (one_hot if targets is None else torch.tensor(targets)).to(device)
         self.by_class = RowsByClass(samples.labels, samples.counts, device)
         self.counts = self.by_class.counts

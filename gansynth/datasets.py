@@ -9,22 +9,16 @@ import pyarrow.parquet as pq
 
 from gansynth.artifacts import read_manifest
 from gansynth.errors import ArtifactError
-from gansynth.modalities.image import storage
+from gansynth.modalities import MODALITIES, modality_of
 from gansynth.samples import Dataset, Samples
 
 DATASET_FILE = "samples.parquet"
 
 
 def write_dataset(directory: Path, dataset: Dataset) -> None:
-    """Write the rows of a dataset to `directory`/samples.parquet, in the Hugging Face image convention."""
-    columns = {
-        "image": storage.image_column(dataset.samples.values.astype(np.uint8)),
-        "label": pa.array(dataset.samples.labels, pa.int64()),
-        "is_test": pa.array(dataset.is_test, pa.bool_()),
-        "group": pa.array(dataset.groups, pa.int64()),
-    }
-    declared = storage.features(dataset.samples.class_names, {"is_test": "bool", "group": "int64"})
-    table = pa.table(columns).replace_schema_metadata(declared)
+    """Write the rows of a dataset to `directory`/samples.parquet, as their modality holds them."""
+    others = {"is_test": pa.array(dataset.is_test, pa.bool_()), "group": pa.array(dataset.groups, pa.int64())}
+    table = MODALITIES[dataset.samples.modality].to_arrow(dataset.samples, others, (), 1)
     pq.write_table(table, directory / DATASET_FILE, compression="zstd")
 
 
@@ -81,7 +75,7 @@ def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 
 def _samples(table: pa.Table, path: Path) -> Samples:
-    names = storage.class_names_of(table.schema)
-    if names is None:
-        raise ArtifactError(f"{path}: declares no class names; delete {path.parent} and run again")
-    return Samples(storage.images_of(table["image"]), table["label"].to_numpy(), names)
+    try:
+        return MODALITIES[modality_of(table)].from_arrow(table)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: {error}; delete {path.parent} and run again") from error

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gansynth.samples import Schema
 from gansynth.seeding import derive_seed
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -18,6 +19,7 @@ class Origin:
         licence: Licence of the source.
         model_digest: Digest of the trained model.
         class_names: The true names, in label order.
+        schema: What the columns of a table are; None for images.
     """
 
     study: str
@@ -25,6 +27,7 @@ class Origin:
     licence: str
     model_digest: str
     class_names: tuple[str, ...]
+    schema: Schema | None = None
 
 
 def delivery_seed(root: int, repetition: int | None) -> int:

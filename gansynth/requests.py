@@ -116,7 +116,7 @@ def arm_parents(study: "Study", run: Run, repetition: int, arm: str) -> dict[str
     Raises:
         ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
     """
-    needed = ARMS[arm].parents
+    needed = ARMS[study.modality.kind][arm].parents
     if "synthetic" in needed:
         return fidelity_parents(study, run, repetition)
     return dataset_parent(run) | (model_parent(study, run, repetition) if "model" in needed else {})
@@ -196,7 +196,7 @@ def _evaluated(
     """Yield the name as a parent, the place, the request and the names of the parents of all that is evaluated."""
     for arm in study.evaluation.arms:
         place, request = run.arm(repetition, arm), arm_request(study, repetition, arm)
-        yield f"arm {arm} {repetition}", place, request, ARMS[arm].parents
+        yield f"arm {arm} {repetition}", place, request, ARMS[study.modality.kind][arm].parents
     request = fidelity_request(study, repetition)
     yield f"fidelity {repetition}", run.fidelity(repetition), request, ("dataset", "model", "synthetic")
 

@@ -37,23 +37,36 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Schema:
+    """What the columns of a table are: those that describe a row, and the one that is its label."""
+
+    columns: tuple[Column, ...]
+    label: Column
+
+
+@dataclass(frozen=True)
 class Samples:
     """Labelled samples of one modality.
 
     Attributes:
-        values: One entry per sample: an image, or the cells of a row of shape (C,), one for each of `columns`.
+        values: One entry per sample: an image, or the cells of a row of shape (C,), one for each of its columns.
         labels: int64 of shape (N,), each an index into `class_names`.
         class_names: The true names, in label order.
-        columns: What the columns of a table are; images have none.
+        schema: What the columns of a table are; images have none.
     """
 
     values: Values
     labels: Indices
     class_names: tuple[str, ...]
-    columns: tuple[Column, ...] = ()
+    schema: Schema | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def modality(self) -> Literal["image", "table"]:
+        """What the samples are."""
+        return "image" if self.schema is None else "table"
 
     @property
     def counts(self) -> Indices:
@@ -62,14 +75,14 @@ class Samples:
 
     def take(self, indices: Indices | npt.NDArray[np.bool_]) -> Self:
         """Return the samples at `indices` (or where a boolean mask is true), in that order."""
-        return type(self)(self.values[indices], self.labels[indices], self.class_names, self.columns)
+        return type(self)(self.values[indices], self.labels[indices], self.class_names, self.schema)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Join parts that share their class names and columns."""
+        """Join parts that share their class names and schema."""
         values = np.concatenate([part.values for part in parts])
         labels = np.concatenate([part.labels for part in parts])
-        return cls(values, labels, parts[0].class_names, parts[0].columns)
+        return cls(values, labels, parts[0].class_names, parts[0].schema)
 
 
 @dataclass(frozen=True)

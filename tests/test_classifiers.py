@@ -6,13 +6,13 @@ from shapes import draw_shapes
 
 from gansynth.classifiers import Batches, Diet
 from gansynth.devices import make_fabric
-from gansynth.modalities.image import Codec
+from gansynth.modalities.image import Codec, ImageConfig
 from gansynth.study import ComputeConfig
 
 
 def make_batches(diet: Diet) -> Batches:
     random = torch.Generator().manual_seed(0)
-    return Batches(diet, Codec.fit(diet.real.values), make_fabric(ComputeConfig()), 60, random)
+    return Batches(diet, Codec.fit(diet.real, ImageConfig()), make_fabric(ComputeConfig()), 60, random)
 
 
 def class_shares(diet: Diet) -> np.ndarray:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from gansynth.arms import Arm
 from gansynth.checkpoints import TrainedModel
 from gansynth.classifiers import Classifier, Diet, Floats, fit_classifier
-from gansynth.modalities.image import Policy
 from gansynth.samples import Indices, Samples
 from gansynth.seeding import numpy_generator
 from gansynth.study import Study
@@ -52,7 +51,7 @@ def prepare_synthetic(
 class Mix(NamedTuple):
     """What an arm adds to real rows: classical augmentation by a policy or None, and a share of synthetic samples."""
 
-    policy: Policy | None
+    policy: str | None
     ratio: float
 
 

@@ -43,20 +43,23 @@ def blinded(study: Study, parts: Mapping[str, Samples], repetition: int) -> list
 
 def pairs(study: Study, found: list[Pair], parts: Mapping[str, Samples]) -> list[dict[str, Any]]:
     """Return the closest pairs: rows of class_name, both distances, and the two images."""
-    encode = MODALITIES[study.modality.kind].encode_png
+    draw = MODALITIES[study.modality.kind].draw
+    if draw is None:
+        return []
     synthetic, training = parts["synthetic"], parts["training"]
     return [
         {
             "class_name": synthetic.class_names[synthetic.labels[pair.synthetic]],
             "distance": pair.distance,
             "held_out_distance": pair.held_out_distance,
-            "synthetic": encode(synthetic.values[pair.synthetic]),
-            "training": encode(training.values[pair.training]),
+            "synthetic": draw(synthetic.values[pair.synthetic]),
+            "training": draw(training.values[pair.training]),
         }
         for pair in found
     ]
 
 
 def _row(study: Study, kind: str, samples: Samples, member: int) -> dict[str, Any]:
-    image = MODALITIES[study.modality.kind].encode_png(samples.values[member])
+    draw = MODALITIES[study.modality.kind].draw
+    image = draw(samples.values[member]) if draw else None
     return {"class_name": samples.class_names[samples.labels[member]], "kind": kind, "image": image}

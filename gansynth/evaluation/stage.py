@@ -21,7 +21,7 @@ from gansynth.evaluation.fidelity import Embedded, FidelityRow, fidelity_table, 
 from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
 from gansynth.evaluation.metrics import score
 from gansynth.evaluation.summary import summarise
-from gansynth.modalities import MODALITIES
+from gansynth.modalities.image import Inception
 from gansynth.progress import Progress
 from gansynth.requests import arm_parents, arm_request, fidelity_parents, fidelity_request
 from gansynth.results import (
@@ -54,7 +54,7 @@ def evaluate(study: Study, run: Run) -> Path:
 def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
     """Train one arm of one repetition and publish its test predictions and its chosen mix."""
     directory = run.arm(repetition, arm)
-    spec = ARMS[arm]
+    spec = ARMS[study.modality.kind][arm]
     request, parents = arm_request(study, repetition, arm), arm_parents(study, run, repetition, arm)
     if is_current(directory, request, parents):
         return directory
@@ -130,9 +130,7 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
 def _fidelity(study: Study, held_out: Samples, synthetic: Samples, model: TrainedModel, seed: int) -> list[FidelityRow]:
     """Compare as many held-out as synthetic samples of each class on the embedding that the study asks for."""
     weights = study.evaluation.inception_weights
-    embed = (
-        MODALITIES[study.modality.kind].Inception(Path(weights), model.device).embed if weights else model.teacher.embed
-    )
+    embed = Inception(Path(weights), model.device).embed if weights else model.teacher.embed
     rows = match_classes(held_out.labels, synthetic.labels, seed)
     real, made = (part.take(of_part) for part, of_part in zip((held_out, synthetic), rows, strict=True))
     embedded = [Embedded(embed(part.values), part.labels) for part in (real, made)]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from gansynth.arms import has_gan
 from gansynth.errors import EvaluationError
 from gansynth.results import Comparison, Verdict, VerdictWord
 from gansynth.splits import Shared
@@ -18,6 +19,7 @@ Values = Mapping[str, Floats]
 
 REAL = "real"
 OVERSAMPLED = "oversampled"
+THRESHOLD = "threshold"
 SHUFFLED = "shuffled"
 
 
@@ -92,9 +94,9 @@ def compare_arms(
 ) -> list[Comparison]:
     """Compare every arm with `real`, and every arm with a GAN with what it has to beat as well.
 
-    An arm with a GAN is also compared with its controls, which are `oversampled` (mere resampling) and the same arm
-    without the GAN (`classical` for `gan+classical`), and with the best arm without a GAN. That one is chosen by its
-    mean on the same scores, which favours it.
+    An arm with a GAN is also compared with its controls, which are `oversampled` (mere resampling), `threshold` (mere
+    tuning) and the same arm without the GAN (`classical` for `gan+classical`), and with the best arm without a GAN.
+    That one is chosen by its mean on the same scores, which favours it.
 
     Holm's correction is made among the comparisons with the same arm: the arms with a GAN, which carry the claim, are
     one family, those without one are another, and `shuffled`, the negative control, stands alone.
@@ -120,7 +122,7 @@ def compare_arms(
     }
     families: dict[tuple[str, bool, bool], list[tuple[str, str]]] = defaultdict(list)
     for arm, against in tests:
-        families[against, _has_gan(arm), arm == SHUFFLED].append((arm, against))
+        families[against, has_gan(arm), arm == SHUFFLED].append((arm, against))
     p_holm: dict[tuple[str, str], float] = {}
     for family in families.values():
         p_holm |= zip(family, holm([tests[pair].p_value for pair in family]).tolist(), strict=True)
@@ -151,9 +153,9 @@ def decide(comparisons: Sequence[Comparison], values: Values, metric: str, alpha
     Raises:
         EvaluationError: There is no arm with a GAN.
     """
-    with_gan = [arm for arm in values if _has_gan(arm)]
+    with_gan = [arm for arm in values if has_gan(arm)]
     if not with_gan:
-        raise EvaluationError("evaluation.arms: no arm with a GAN to judge; add 'gan' or 'gan+classical' beside 'real'")
+        raise EvaluationError("evaluation.arms: no arm with a GAN to judge; add 'gan' beside 'real'")
     best = best_without_gan(values)
     obstacles = _obstacles(comparisons, values, alpha)
     verdicts: dict[str, VerdictWord] = {}
@@ -186,31 +188,27 @@ def recommend(comparisons: Sequence[Comparison], values: Values, alpha: float) -
     """
     best = best_without_gan(values)
     obstacles = _obstacles(comparisons, values, alpha)
-    rows = [row for row in comparisons if row.against == best and _has_gan(row.arm)]
+    rows = [row for row in comparisons if row.against == best and has_gan(row.arm)]
     return _best(values, [row.arm for row in rows if _credit(row, obstacles[row.arm]) == "helps"] or [best])
 
 
 def best_without_gan(values: Values) -> str:
     """Return the arm without a GAN that has the highest mean; of equal ones the first."""
-    return _best(values, [arm for arm in values if not _has_gan(arm) and arm != SHUFFLED])
+    return _best(values, [arm for arm in values if not has_gan(arm) and arm != SHUFFLED])
 
 
 def _best(values: Values, arms: Sequence[str]) -> str:
     return max(arms, key=lambda arm: float(values[arm].mean()))
 
 
-def _has_gan(arm: str) -> bool:
-    return "gan" in arm.split("+")
-
-
 def _controls(values: Values, arm: str) -> list[str]:
     without = "+".join(part for part in arm.split("+") if part != "gan")
-    return [control for control in (OVERSAMPLED, without) if control in values]
+    return [control for control in (OVERSAMPLED, THRESHOLD, without) if control in values]
 
 
 def _pairs(values: Values) -> list[tuple[str, str]]:
     pairs = [(arm, REAL) for arm in values if arm != REAL]
-    for arm in filter(_has_gan, values):
+    for arm in filter(has_gan, values):
         pairs += [(arm, against) for against in (*_controls(values, arm), best_without_gan(values))]
     arms = list(values)
     return sorted(dict.fromkeys(pairs), key=lambda pair: arms.index(pair[1]))
@@ -225,7 +223,7 @@ def _word(test: CorrectedTest, p_holm: float, alpha: float, smallest_gain: float
 def _obstacles(comparisons: Sequence[Comparison], values: Values, alpha: float) -> dict[str, Comparison | None]:
     """Return, for each arm with a GAN, its comparison with the control that it beats least; None if it beats all."""
     obstacles: dict[str, Comparison | None] = {}
-    for arm in filter(_has_gan, values):
+    for arm in filter(has_gan, values):
         controls = _controls(values, arm)
         unbeaten = [
             row

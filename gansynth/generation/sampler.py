@@ -2,7 +2,7 @@
 
 The networks' last digits depend on the shape of a batch (some 1e-6 between a batch of 1 and one of 64 on a
 processor, enough to move a few pixels in a million by one grey level). So they always run on whole *passes*: pass k
-of a class holds the candidates from k * size to (k + 1) * size - 1, and its size follows from the image size alone.
+of a class holds the candidates from k * size to (k + 1) * size - 1, and its size is the codec's.
 """
 
 import math
@@ -24,9 +24,6 @@ from gansynth.study import GenerationConfig
 from gansynth.threads import in_threads
 
 Floats = npt.NDArray[np.float32]
-
-PASS_SIZE = 64
-PASS_PIXELS = PASS_SIZE * 64 * 64
 
 
 @dataclass(frozen=True)
@@ -88,8 +85,7 @@ class Sampler:
         self.model, self.seed, self.threads = model, seed, threads
         self.latent_scale = np.float32(settings.latent_scale)
         self.judged = "discriminator" in settings.active_filters
-        _, height, width = model.codec.shape
-        self.pass_size = min(max(PASS_PIXELS // (height * width), 1), PASS_SIZE)
+        self.pass_size = model.codec.pass_size
 
     def draw(self, label: int, start: int, stop: int) -> Candidates:
         """Return the candidates `start` to `stop - 1` of a class, the same ones in whatever portions they are drawn."""

@@ -7,6 +7,7 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,10 @@ import pyarrow.parquet as pq
 
 from gansynth.generation.folders import folder_names
 from gansynth.generation.sampler import Candidates
+from gansynth.modalities import MODALITIES
 from gansynth.modalities.image import storage
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
+from gansynth.samples import Samples
 
 CLASSES_FILE = "classes.json"
 METADATA_FILE = "metadata.csv"
@@ -40,10 +43,13 @@ def write_parquet(path: Path, blocks: Iterable[Candidates], origin: Origin, thre
     class) and `discriminator_logit` (empty unless the filter `discriminator` is used). The footer says what made the
     rows.
     """
-    schema = _schema(origin)
-    with pq.ParquetWriter(path.with_suffix(".parquet"), schema, compression="zstd") as writer:
-        for block in blocks:
-            writer.write_table(_table(block, schema, threads))
+    tables = (_table(block, origin, threads) for block in blocks)
+    first = next(tables, None)
+    if first is None:  # the filters rejected all
+        first = _table(_no_candidates(origin), origin, threads)
+    with pq.ParquetWriter(path.with_suffix(".parquet"), first.schema, compression="zstd") as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
 
 
 def write_folder(path: Path, blocks: Iterable[Candidates], origin: Origin, threads: int) -> None:
@@ -129,47 +135,26 @@ def _provenance(origin: Origin) -> dict[str, str]:
     }
 
 
-def _schema(origin: Origin) -> pa.Schema:
-    n_classes = len(origin.class_names)
-    declared = storage.features(
-        origin.class_names,
-        {
-            "synthetic": "bool",
-            "seed_index": "int64",
-            "teacher_probability": "float32",
-            "teacher_probabilities": ("float32", n_classes),
-            "discriminator_logit": "float32",
-        },
-    )
-    return pa.schema(
-        [
-            ("image", storage.IMAGE_TYPE),
-            ("label", pa.int64()),
-            ("synthetic", pa.bool_()),
-            ("seed_index", pa.int64()),
-            ("teacher_probability", pa.float32()),
-            ("teacher_probabilities", pa.list_(pa.float32(), n_classes)),
-            ("discriminator_logit", pa.float32()),
-        ],
-        metadata=declared | _provenance(origin),
-    )
-
-
-def _table(block: Candidates, schema: pa.Schema, threads: int) -> pa.Table:
-    names = [f"{block.label:04d}-{index:08d}.png" for index in block.indices]
+def _table(block: Candidates, origin: Origin, threads: int) -> pa.Table:
+    samples = Samples(block.values, np.full(len(block), block.label), origin.class_names, origin.schema)
     probabilities = pa.array(np.ascontiguousarray(block.probabilities).ravel(), pa.float32())
-    return pa.table(
-        [
-            storage.image_column(block.values, names, threads),
-            pa.array(np.full(len(block), block.label), pa.int64()),
-            pa.array(np.ones(len(block), dtype=np.bool_)),
-            pa.array(block.indices),
-            pa.array(block.agreement, pa.float32()),
-            pa.FixedSizeListArray.from_arrays(probabilities, block.probabilities.shape[1]),
-            pa.nulls(len(block), pa.float32()) if block.logits is None else pa.array(block.logits, pa.float32()),
-        ],
-        schema=schema,
-    )
+    others = {
+        "synthetic": pa.array(np.ones(len(block), dtype=np.bool_)),
+        "seed_index": pa.array(block.indices),
+        "teacher_probability": pa.array(block.agreement, pa.float32()),
+        "teacher_probabilities": pa.FixedSizeListArray.from_arrays(probabilities, len(origin.class_names)),
+        "discriminator_logit": (
+            pa.nulls(len(block), pa.float32()) if block.logits is None else pa.array(block.logits, pa.float32())
+        ),
+    }
+    names = [f"{block.label:04d}-{index:08d}.png" for index in block.indices]
+    table = MODALITIES[samples.modality].to_arrow(samples, others, names, threads)
+    return table.replace_schema_metadata({**table.schema.metadata, **_provenance(origin)})
+
+
+def _no_candidates(origin: Origin) -> Candidates:
+    values = np.empty((0, len(origin.schema.columns) if origin.schema else 0))
+    return Candidates(0, np.empty(0, np.int64), values, np.empty((0, len(origin.class_names)), np.float32), None)
 
 
 class Format(NamedTuple):

@@ -1,15 +1,30 @@
-"""What a sample is: one package per modality, named in MODALITIES.
+"""What a sample is: one package per modality, named in MODALITIES."""
 
-A modality offers `Codec` (stored values to network inputs and back, fitted on training rows), `augment` and `mix`
-(its classical augmentation), `build_classifier` and `check_classifier` (its downstream classifiers) and `encode_png`
-(a sample as a picture).
-"""
+import pyarrow as pa
 
 from gansynth.modalities import image
+from gansynth.modalities.base import Modality
 from gansynth.modalities.image import ImageConfig
 
-__all__ = ["MODALITIES", "AnyModality", "ImageConfig"]
+__all__ = ["MODALITIES", "AnyModality", "ImageConfig", "Modality", "modality_of"]
 
 AnyModality = ImageConfig
 
-MODALITIES = {"image": image}
+MODALITIES = {
+    "image": Modality(
+        image.Codec,
+        image.augment,
+        image.build_classifier,
+        image.check_classifier,
+        image.to_arrow,
+        image.from_arrow,
+        image.encode_png,
+    ),
+}
+
+TABLE_KEY = b"gansynth_schema"
+
+
+def modality_of(table: pa.Table) -> str:
+    """Return the modality of the samples in a table that `to_arrow` made."""
+    return "table" if TABLE_KEY in (table.schema.metadata or {}) else "image"

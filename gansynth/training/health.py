@@ -6,29 +6,30 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from gansynth.samples import Indices, Samples, Values
+from gansynth.samples import Indices, Values
 
 COLLAPSED = 0.1
 """A class has collapsed when its samples vary less than this share of what its real rows vary."""
 
 
-def diversity(values: Values, labels: Indices, real: Samples) -> float:
+def diversity(values: Values, labels: Indices, real: Values, real_labels: Indices) -> float:
     """Return how much generated samples vary within their class, as a share of how much real rows do.
 
     Variation is the root of the mean variance over all pixels or columns. Classes of one repeated real row do not
     count.
 
     Args:
-        values: Generated samples, stored as real ones are, (N, ...).
+        values: Generated samples, (N, ...), as the codec holds them.
         labels: Their classes, (N,); every class that occurs has two samples or more.
-        real: Real training rows.
+        real: Real training rows, (M, ...), held alike.
+        real_labels: Their classes, (M,).
 
     Returns:
         The share of the class that varies least, 0 or more; 1 if no class counts.
     """
     shares = []
     for label in np.unique(labels):
-        spread = _variation(real.values[real.labels == label])
+        spread = _variation(real[real_labels == label])
         if spread > 0:
             shares.append(_variation(values[labels == label]) / spread)
     return min(shares, default=1.0)

@@ -13,9 +13,9 @@ from gansynth import processes
 from gansynth.drawing import RowsByClass
 from gansynth.gans import FAMILIES, GanConfig
 from gansynth.gans.augmentation import augment
-from gansynth.gans.base import LARGEST_SHARE, Discriminator, Generator, SampleShape
+from gansynth.gans.base import LARGEST_SHARE, Discriminator, Generator
 from gansynth.gans.losses import LOSSES, distance_from_slope_one, feature_matching, lecam, squared_gradients
-from gansynth.modalities.image import Codec
+from gansynth.modalities.base import Codec, Shape
 from gansynth.samples import Samples
 from gansynth.seeding import BatchRandom, derive_seed, seeded_globally
 
@@ -40,7 +40,7 @@ class Players:
     memory: dict[str, Tensor]
 
 
-def build_players(config: GanConfig, family: str, shape: SampleShape, n_classes: int, seed: int) -> Players:
+def build_players(config: GanConfig, family: str, shape: Shape, n_classes: int, seed: int) -> Players:
     """Return freshly initialised networks of a family, and their optimisers."""
     with seeded_globally(seed, "weights"):
         generator = FAMILIES[family].generator(config, shape, n_classes)
@@ -103,7 +103,7 @@ class AdversarialLoop:
         self.augmentation_step = ADAPT_EVERY * config.batch_size / (ADAPT_SHARE * config.kimg * 1000)
         generator = torch.Generator(device=fabric.device)
         self.random = BatchRandom(generator, self.batch, fabric.global_rank, fabric.world_size)
-        self.values = torch.tensor(samples.values).to(fabric.device)
+        self.values = codec.hold(samples.values).to(fabric.device)
         self.labels = torch.tensor(samples.labels).to(fabric.device)
         self.by_class = RowsByClass(samples.labels, samples.counts, fabric.device)
         self.n_classes = len(samples.class_names)
@@ -160,7 +160,7 @@ class AdversarialLoop:
         return squared.mean()  # over real and generated samples this is half of R1 + R2, or half of R1
 
     def _between(self, real: Tensor, fake: Tensor) -> Tensor:
-        return torch.lerp(real, fake, self.random.uniform(len(real), 1, 1, 1))
+        return torch.lerp(real, fake, self.random.uniform(len(real), *[1] * (real.dim() - 1)))
 
     def _lecam(self, real: Tensor, fake: Tensor) -> Tensor:
         """Let the moving averages of the logits follow, and return how far the logits are from those."""
@@ -214,7 +214,7 @@ class AdversarialLoop:
         else:
             rows = self.random.integers(len(self.labels))
             labels = self.labels[rows]
-        return self.codec.encode(self.values[rows]), labels
+        return self.codec.inputs(self.values[rows]), labels
 
     def _augment(self, images: Tensor) -> Tensor:
         fixed = self.config.augmentation_control == "fixed"

@@ -24,7 +24,8 @@ from gansynth.datasets import load_dataset
 from gansynth.devices import launch, make_training_fabric
 from gansynth.errors import ArtifactError, StudyError, TrainingError
 from gansynth.modalities import MODALITIES
-from gansynth.modalities.image import Codec
+from gansynth.modalities.base import Codec
+from gansynth.modalities.image import check_weights
 from gansynth.progress import Progress
 from gansynth.requests import dataset_parent, model_request
 from gansynth.runs import METRICS_FILE, SETBACKS_FILE, Run, repetition_label
@@ -87,7 +88,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     modality = MODALITIES[study.modality.kind]
     modality.check_classifier(study.evaluation.classifier, job.codec.shape, len(samples.class_names))
     if study.evaluation.inception_weights:  # told now rather than after hours of training
-        modality.check_weights(Path(study.evaluation.inception_weights))
+        check_weights(Path(study.evaluation.inception_weights))
     fit = partial(_fit_gan, job=job)
     if not fabric.is_global_zero:
         launch(fabric, study.compute, fit)
@@ -140,8 +141,7 @@ class _Job:
 
     @property
     def codec(self) -> Codec:
-        codec: Codec = MODALITIES[self.study.modality.kind].Codec.fit(self.samples.values)
-        return codec
+        return MODALITIES[self.study.modality.kind].codec.fit(self.samples, self.study.modality)
 
     def restore(self) -> tuple[Players, Counters]:
         """Return the players and counters as last saved, or new ones."""
@@ -262,13 +262,14 @@ def _log_line(metrics: Mapping[str, Tensor], counters: Counters, study: Study) -
 
 @torch.no_grad()
 def _look(loop: AdversarialLoop, job: _Job, counters: Counters) -> float:
-    """Save a picture of samples of the averaged generator, a row per class, and return how diverse they are."""
+    """Look at samples of the averaged generator, and return how diverse they are; save a picture, a row per class."""
     n_classes, device = len(job.samples.class_names), loop.fabric.device
     random = torch_generator(job.study.seed, "grid", device=device)  # always the same latents
     labels = torch.arange(n_classes, device=device).repeat_interleave(GRID_COLUMNS)
     latents = torch.randn(len(labels), loop.latent_dim, generator=random, device=device)
-    images = loop.codec.decode(loop.average.eval()(latents, labels))
-    rows = [np.concatenate(row, axis=1) for row in images.reshape(n_classes, GRID_COLUMNS, *images.shape[1:])]
-    picture = MODALITIES[job.study.modality.kind].encode_png(np.concatenate(rows))
-    (job.work / f"grid-{counters.step:07d}.png").write_bytes(picture)
-    return diversity(images, labels.cpu().numpy(), job.samples)
+    made = loop.codec.decode(loop.average.eval()(latents, labels))
+    if draw := MODALITIES[job.study.modality.kind].draw:
+        rows = [np.concatenate(row, axis=1) for row in made.reshape(n_classes, GRID_COLUMNS, *made.shape[1:])]
+        (job.work / f"grid-{counters.step:07d}.png").write_bytes(draw(np.concatenate(rows)))
+    held = loop.codec.hold(made).numpy()
+    return diversity(held, labels.cpu().numpy(), loop.values.cpu().numpy(), job.samples.labels)

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from gansynth.classifiers import Classifier, Diet, fit_classifier
-from gansynth.modalities.image import Policy
 from gansynth.samples import Indices, Samples
 from gansynth.study import Study
 from gansynth.validation import choose
@@ -13,8 +12,8 @@ class Teacher(NamedTuple):
     """A classifier trained with classical augmentation, its policy, and what every policy lost in inner validation."""
 
     classifier: Classifier
-    policy: Policy
-    losses: dict[Policy, float]
+    policy: str
+    losses: dict[str, float]
 
 
 def fit_teacher(study: Study, samples: Samples, groups: Indices, seed_index: int) -> Teacher:
@@ -26,12 +25,13 @@ def fit_teacher(study: Study, samples: Samples, groups: Indices, seed_index: int
         groups: Numbers that duplicates among them share, (N,).
         seed_index: Which repetition this is.
     """
+    policies: tuple[str, ...] = study.modality.classical
     policy, losses = choose(
         study,
         samples,
         groups,
         seed_index,
-        study.modality.classical,
+        policies,
         lambda candidate, seen: Diet(samples.take(seen), policy=candidate),
         known={},
     )

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gansynth.devices import make_fabric
 from gansynth.gans import FAMILIES, ResidualConfig
 from gansynth.gans.losses import LOSSES
-from gansynth.modalities.image import Codec
+from gansynth.modalities.image import Codec, ImageConfig
 from gansynth.samples import Samples
 from gansynth.study import ComputeConfig
 from gansynth.training.loop import AdversarialLoop, Players, build_players
@@ -62,7 +62,7 @@ def test_every_loss_is_in_the_suite() -> None:
 def trained_on(samples: Samples, kind: str, settings: dict[str, object]) -> tuple[torch.Tensor, torch.Tensor]:
     """Train on grey images of two classes; return 100 generated ones, in [-1, 1], and the classes asked for."""
     config = FAMILIES[kind].config.model_validate(settings)
-    codec = Codec.fit(samples.values)
+    codec = Codec.fit(samples, ImageConfig())
     players = build_players(config, kind, codec.shape, 2, seed=1)
     loop = AdversarialLoop(config, players, samples, codec, make_fabric(ComputeConfig(accelerator="cpu")), seed=1)
     for step in range(loop.total_steps):
@@ -94,7 +94,8 @@ def test_a_tiny_set_is_learned_by_heart(kind: str, loss: str) -> None:
     samples = Samples((patterns * 200 + 25).astype(np.uint8), np.arange(2), ("one", "other"))
     settings = {"kimg": 6, "batch_size": 20, "learning_rate": 2e-3, "augmentation": (), "warmup_steps": 10}
     made, asked = trained_on(samples, kind, settings | {"penalty": 0.2} | LOSS_SETTINGS[loss])
-    rows = Codec.fit(samples.values).encode(samples.values)
+    codec = Codec.fit(samples, ImageConfig())
+    rows = codec.inputs(codec.hold(samples.values))
     own, other = ((made - rows[labels]).square().mean((1, 2, 3)) for labels in (asked, 1 - asked))
     assert (own < other / 4).float().mean() >= 0.95
 
@@ -108,7 +109,7 @@ def test_steps_are_finite_and_a_stored_training_goes_on_as_if_it_had_never_stopp
     config = FAMILIES[kind].config.model_validate({"kimg": 0.1, "batch_size": 8} | adaptive | LOSS_SETTINGS[loss])
     values = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3)).astype(np.uint8)
     samples = Samples(values, np.arange(12) % 3, ("one", "two", "three"))
-    codec, fabric = Codec.fit(samples.values), make_fabric(ComputeConfig(accelerator="cpu"))
+    codec, fabric = Codec.fit(samples, ImageConfig()), make_fabric(ComputeConfig(accelerator="cpu"))
 
     def run(players: Players, steps: range) -> None:
         loop = AdversarialLoop(config, players, samples, codec, fabric, seed=2)
@@ -144,7 +145,7 @@ def test_adaptive_augmentation_follows_the_discriminator() -> None:
     config = ResidualConfig(kimg=0.64, batch_size=16, augmentation_control="adaptive", augmentation_probability=0.0)
     players = build_players(config, "residual", (1, 16, 16), 2, seed=0)
     fabric = make_fabric(ComputeConfig(accelerator="cpu"))
-    loop = AdversarialLoop(config, players, samples, Codec.fit(samples.values), fabric, seed=0)
+    loop = AdversarialLoop(config, players, samples, Codec.fit(samples, ImageConfig()), fabric, seed=0)
     shares = [float(loop.step(step)["augmentation"]) for step in range(loop.total_steps)]
     assert shares[0] == 0
     assert max(shares) == pytest.approx(0.8)

@@ -9,14 +9,14 @@ from gansynth.training.health import diversity, ended_alike, trouble
 
 def test_diversity_is_that_of_the_class_that_varies_least() -> None:
     real = draw_shapes(30)
-    assert diversity(real.values, real.labels, real) == pytest.approx(1)
+    assert diversity(real.values, real.labels, real.values, real.labels) == pytest.approx(1)
     collapsed = real.values.copy()
     collapsed[real.labels == 1] = collapsed[real.labels == 1][0]
-    assert diversity(collapsed, real.labels, real) == 0
+    assert diversity(collapsed, real.labels, real.values, real.labels) == 0
     halved = (real.values * 0.5).astype(np.uint8)
-    assert diversity(halved, real.labels, real) == pytest.approx(0.5, abs=0.01)
+    assert diversity(halved, real.labels, real.values, real.labels) == pytest.approx(0.5, abs=0.01)
     repeated = real.take(np.zeros(5, int))
-    assert diversity(real.values[:5], real.labels[:5], repeated) == 1
+    assert diversity(real.values[:5], real.labels[:5], repeated.values, repeated.labels) == 1
 
 
 def test_trouble_is_a_loss_that_is_not_finite_or_diversity_that_goes() -> None:

@@ -58,8 +58,8 @@ TRAININGS = {
 class WideCodec(Codec):
     """Gives the networks numbers of 64 bits, with which rounding does not grow into differences within a few steps."""
 
-    def encode(self, values: torch.Tensor) -> torch.Tensor:
-        return super().encode(values).double()
+    def inputs(self, held: torch.Tensor) -> torch.Tensor:
+        return super().inputs(held).double()
 
 
 def take_steps(fabric: Fabric, folder: Path) -> None:

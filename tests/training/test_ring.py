@@ -5,7 +5,7 @@ import torch
 
 from gansynth.devices import make_fabric
 from gansynth.gans import MlpConfig
-from gansynth.modalities.image import Codec
+from gansynth.modalities.image import Codec, ImageConfig
 from gansynth.samples import Samples
 from gansynth.study import ComputeConfig
 from gansynth.training.loop import AdversarialLoop, build_players
@@ -31,7 +31,7 @@ def test_all_modes_of_a_ring_survive() -> None:
     )
     players = build_players(config, "mlp", (2, 1, 1), 1, seed=0)
     fabric = make_fabric(ComputeConfig(accelerator="cpu"))
-    loop = AdversarialLoop(config, players, samples, Codec.fit(samples.values), fabric, seed=0)
+    loop = AdversarialLoop(config, players, samples, Codec.fit(samples, ImageConfig()), fabric, seed=0)
     for step in range(loop.total_steps):
         loop.step(step)
     latents = torch.randn(1000, loop.latent_dim, generator=torch.Generator().manual_seed(1))

@@ -1,11 +1,19 @@
 """Images between storage (uint8, channels last) and networks (float in [-1, 1], channels first)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from gansynth.modalities.image.config import ImageConfig
+from gansynth.samples import Samples
+
+PASS_SIZE = 64
+PASS_PIXELS = PASS_SIZE * 64 * 64
 
 
 @dataclass(frozen=True)
@@ -14,15 +22,35 @@ class ImageCodec:
 
     shape: tuple[int, int, int]
 
+    @property
+    def pass_size(self) -> int:
+        """How many images networks make in one pass: 64, and fewer of large ones."""
+        _, height, width = self.shape
+        return min(max(PASS_PIXELS // (height * width), 1), PASS_SIZE)
+
     @classmethod
-    def fit(cls, values: npt.NDArray[np.uint8]) -> "ImageCodec":
+    def fit(cls, samples: Samples, config: ImageConfig) -> "ImageCodec":  # noqa: ARG003  # one signature for all
         """Learn the shape from training images (N, height, width, channels)."""
-        _, height, width, channels = values.shape
+        _, height, width, channels = samples.values.shape
         return cls((channels, height, width))
 
-    def encode(self, values: npt.NDArray[np.uint8] | Tensor) -> Tensor:
+    @classmethod
+    def restore(cls, description: Mapping[str, Any]) -> "ImageCodec":
+        """Return the map that `describe` described."""
+        channels, height, width = description["shape"]
+        return cls((channels, height, width))
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is needed to restore it."""
+        return {"shape": list(self.shape)}
+
+    def hold(self, values: npt.NDArray[np.uint8]) -> Tensor:
+        """Return images as they are, uint8 (N, height, width, channels): a quarter of what encoded ones take."""
+        return torch.tensor(values)
+
+    def inputs(self, held: Tensor) -> Tensor:
         """Map uint8 (N, height, width, channels) to float32 (N, channels, height, width) in [-1, 1]."""
-        return torch.as_tensor(values).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return held.permute(0, 3, 1, 2).float() / 127.5 - 1
 
     def decode(self, tensor: Tensor) -> npt.NDArray[np.uint8]:
         """Map float (N, channels, height, width), clipped to [-1, 1], to the nearest uint8 values."""

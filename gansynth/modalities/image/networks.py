@@ -1,23 +1,14 @@
 """Downstream image classifiers."""
 
-from abc import abstractmethod
-
 import torch
 import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
 from gansynth.errors import StudyError
+from gansynth.modalities.base import EmbeddingNetwork
 
 Shape = tuple[int, int, int]
-
-
-class EmbeddingNetwork(nn.Module):
-    """A classifier of images: logits when called, features (N, D) from `embed`."""
-
-    @abstractmethod
-    def embed(self, images: Tensor) -> Tensor:
-        """Map images (N, channels, height, width) in [-1, 1] to features (N, D)."""
 
 
 class ResidualBlock(nn.Module):
@@ -46,9 +37,9 @@ class SmallResNet(EmbeddingNetwork):
         self.blocks = nn.Sequential(ResidualBlock(16, 32, 2), ResidualBlock(32, 64, 2))
         self.head = nn.Linear(64, n_classes)
 
-    def embed(self, images: Tensor) -> Tensor:
+    def embed(self, inputs: Tensor) -> Tensor:
         """Map images (N, channels, height, width) to features (N, 64)."""
-        x = F.pixel_unshuffle(images, 2).contiguous(memory_format=torch.channels_last)
+        x = F.pixel_unshuffle(inputs, 2).contiguous(memory_format=torch.channels_last)
         x = self.blocks(F.relu(self.norm(self.stem(x))))
         features: Tensor = x.mean((2, 3))
         return features
@@ -66,12 +57,12 @@ class TorchvisionClassifier(EmbeddingNetwork):
         self.repeat = 3 if shape[0] == 1 else 1
         self.network = torchvision.models.get_model(name, weights=None, num_classes=n_classes)
 
-    def embed(self, images: Tensor) -> Tensor:
+    def embed(self, inputs: Tensor) -> Tensor:
         """Map images to what enters the last linear layer; to the logits where a network has none."""
         linear = [layer for layer in self.network.modules() if isinstance(layer, nn.Linear)]
         seen: list[Tensor] = []
         hooks = [layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])) for layer in linear[-1:]]
-        logits = self.forward(images)
+        logits = self.forward(inputs)
         for hook in hooks:
             hook.remove()
         return seen[0].flatten(1) if seen else logits

@@ -16,6 +16,7 @@ import pyarrow as pa
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from gansynth.samples import Samples
 from gansynth.threads import in_threads
 
 Pixels = npt.NDArray[np.uint8]
@@ -49,10 +50,10 @@ def decode_png(data: bytes) -> Pixels:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def image_column(images: Pixels, names: Sequence[str] | None = None, threads: int = 1) -> pa.StructArray:
+def image_column(images: Pixels, names: Sequence[str] = (), threads: int = 1) -> pa.StructArray:
     """Return images (N, height, width, channels) as an Arrow column of PNG bytes and file names."""
     encoded = encode_all(images, threads=threads)
-    paths = list(names) if names is not None else [None] * len(encoded)
+    paths: list[str] | list[None] = list(names) or [None] * len(encoded)
     return pa.StructArray.from_arrays(
         [pa.array(encoded, pa.binary()), pa.array(paths, pa.string())], names=["bytes", "path"]
     )
@@ -64,17 +65,43 @@ def images_of(column: pa.ChunkedArray) -> Pixels:
     return np.stack([decode_png(blob.as_py()) for blob in blobs])
 
 
-def features(class_names: Sequence[str], others: Mapping[str, str | tuple[str, int]]) -> dict[bytes, bytes]:
-    """Return the schema metadata that declares columns `image` and `label`, and `others`.
+def to_arrow(samples: Samples, others: Mapping[str, pa.Array], names: Sequence[str] = (), threads: int = 1) -> pa.Table:
+    """Return images as a table of the columns `image`, `label` and `others`, all of which its metadata declares.
 
-    `others` maps a column to the name of its Arrow type; to that and a length if it holds lists of this length.
+    Args:
+        samples: The images and their classes.
+        others: What further columns hold: numbers, truth values, or lists of one length of these.
+        names: What files of the images would be called, if they are to have names.
+        threads: How many encode side by side.
     """
+    own = {
+        "image": image_column(samples.values, names, threads),
+        "label": pa.array(samples.labels, pa.int64()),
+    }
+    declared = features(samples.class_names, {name: array.type for name, array in others.items()})
+    return pa.table({**own, **others}).replace_schema_metadata(declared)
+
+
+def features(class_names: Sequence[str], others: Mapping[str, pa.DataType]) -> dict[bytes, bytes]:
+    """Return the schema metadata that declares columns `image` and `label`, and `others` by their types."""
     columns: dict[str, Any] = {
         "image": {"_type": "Image"},
         "label": {"names": list(class_names), "_type": "ClassLabel"},
     }
-    columns |= {name: _declare(dtype) for name, dtype in others.items()}
+    columns |= {name: _declare(kind) for name, kind in others.items()}
     return {b"huggingface": json.dumps({"info": {"features": columns}}).encode()}
+
+
+def from_arrow(table: pa.Table) -> Samples:
+    """Return the images of a table that `to_arrow` made.
+
+    Raises:
+        ValueError: It declares no class names.
+    """
+    names = class_names_of(table.schema)
+    if names is None:
+        raise ValueError("declares no class names")
+    return Samples(images_of(table["image"]), table["label"].to_numpy(), names)
 
 
 def class_names_of(schema: pa.Schema) -> tuple[str, ...] | None:
@@ -86,8 +113,7 @@ def class_names_of(schema: pa.Schema) -> tuple[str, ...] | None:
         return None
 
 
-def _declare(dtype: str | tuple[str, int]) -> dict[str, Any]:
-    if isinstance(dtype, str):
-        return {"dtype": dtype, "_type": "Value"}
-    element, length = dtype
-    return {"feature": _declare(element), "length": length, "_type": "Sequence"}
+def _declare(arrow_type: pa.DataType) -> dict[str, Any]:
+    if pa.types.is_fixed_size_list(arrow_type):
+        return {"feature": _declare(arrow_type.value_type), "length": arrow_type.list_size, "_type": "Sequence"}
+    return {"dtype": np.dtype(arrow_type.to_pandas_dtype()).name, "_type": "Value"}

@@ -1,0 +1,91 @@
+"""A conditional GAN for rows of tables: fully connected; the noise that draws categories is part of the latent.
+
+What it takes from CTGAN (arXiv 1907.00503) is the mixture of activations; unlike there, the condition is the label, the
+loss relativistic with gradient penalties, and no batch normalisation lets samples depend on each other.
+"""
+
+from itertools import accumulate
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from gansynth.gans import base
+from gansynth.gans.base import GanConfig, with_default
+
+SMALLEST_UNIFORM = 1e-6
+Widths = tuple[int, ...]
+"""The blocks of a row: 1 is a number in [-1, 1], more is one-hot."""
+
+
+class TabularConfig(GanConfig):
+    """Settings of the family for tables."""
+
+    kind: Literal["tabular"] = Field(default="tabular", description="Fully connected networks for the rows of tables.")
+    latent_dim: int = Field(default=32, ge=1, description="Dimensions of the latent space, besides the Gumbel noise.")
+    width: int = Field(default=128, ge=1, description="Units of each hidden layer.")
+    depth: int = Field(default=2, ge=1, description="Hidden layers of each network.")
+    temperature: float = Field(
+        default=0.5,
+        gt=0,
+        description="Temperature of the categories that are drawn; below 1 they are sharper.",
+    )
+    kimg: float = with_default("kimg", 128)
+    batch_size: int = with_default("batch_size", 64)
+    penalty_every: int = with_default("penalty_every", 4)
+    augmentation: tuple[Literal["affine", "cutout", "flip"], ...] = with_default("augmentation", ())
+
+
+class Generator(nn.Module):
+    """Hidden layers from latents and a label embedding to the blocks of a row.
+
+    Numbers pass a tanh. One-hot blocks are Gumbel-softmax draws (arXiv 1611.01144), whose noise is the last part of the
+    latent: the distribution function of the normal makes it uniform.
+    """
+
+    def __init__(self, config: TabularConfig, shape: Widths, n_classes: int) -> None:
+        super().__init__()
+        self.own_dim, self.temperature, self.widths = config.latent_dim, config.temperature, shape
+        starts = [0, *accumulate(shape)]
+        numbers = [start for start, width in zip(starts, shape, strict=False) if width == 1]
+        chosen = [start + i for start, width in zip(starts, shape, strict=False) if width > 1 for i in range(width)]
+        self.latent_dim = config.latent_dim + len(chosen)
+        self.label = nn.Embedding(n_classes, config.width)
+        self.first = nn.Linear(config.latent_dim, config.width)
+        self.others = nn.ModuleList(nn.Linear(config.width, config.width) for _ in range(config.depth - 1))
+        self.numbers = nn.Linear(config.width, len(numbers))
+        self.categories = nn.Linear(config.width, len(chosen))
+        # from numbers and categories side by side to the order of the row
+        self.register_buffer("order", torch.tensor([*numbers, *chosen]).argsort(), persistent=False)
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        hidden = F.leaky_relu(self.first(latents[:, : self.own_dim]) + self.label(labels), 0.2)
+        for layer in self.others:
+            hidden = F.leaky_relu(layer(hidden), 0.2)
+        uniform = torch.special.ndtr(latents[:, self.own_dim :]).clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)
+        logits = (self.categories(hidden) - uniform.log().neg().log()) / self.temperature
+        widths = [width for width in self.widths if width > 1]
+        drawn = [block.softmax(1) for block in logits.split(widths, 1)] if widths else []
+        order: Tensor = self.get_buffer("order")
+        return torch.cat([self.numbers(hidden).tanh(), *drawn], 1)[:, order]
+
+
+class Discriminator(base.ProjectionDiscriminator):
+    """Hidden layers from a row and a label embedding to features, and a logit of features and label."""
+
+    def __init__(self, config: TabularConfig, shape: Widths, n_classes: int) -> None:
+        super().__init__()
+        inputs = [sum(shape), *[config.width] * (config.depth - 1)]
+        self.layers = nn.ModuleList(nn.Linear(width, config.width) for width in inputs)
+        self.realness = nn.Linear(config.width, 1)
+        self.label = nn.Embedding(n_classes, config.width)
+        nn.init.normal_(self.label.weight, std=config.width**-0.5)
+
+    def embed(self, samples: Tensor) -> Tensor:
+        """Map rows to the last hidden layer."""
+        features = samples
+        for layer in self.layers:
+            features = F.leaky_relu(layer(features), 0.2)
+        return features
