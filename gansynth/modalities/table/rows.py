@@ -15,6 +15,8 @@ Mask = npt.NDArray[np.bool_]
 
 MOSTLY_NUMBERS = 0.95
 FEW_NUMBERS = 20
+LARGEST = 1e300
+"""Differences of larger numbers may be infinite."""
 
 
 class Prepared(NamedTuple):
@@ -34,9 +36,9 @@ class Prepared(NamedTuple):
 def prepare(table: pa.Table, config: TableConfig) -> Prepared:
     """Convert text that stands for numbers or times, and find the rows that cannot be used.
 
-    Unusable is a row without a label, with an infinite number, or with a value that is not of the kind that its
-    column was given. Text is read as numbers without being asked if at least 95 % of its values are numbers, more
-    than 20 of them distinct and none with a leading zero, for then they are hardly codes.
+    Unusable is a row without a label, with an infinite number (or one beyond 1e300), or with a value that is not of
+    the kind that its column was given. Text is read as numbers without being asked if at least 95 % of its values are
+    numbers, more than 20 of them distinct and none with a leading zero, for then they are hardly codes.
     """
     kinds: dict[str, str] = {column.name: column.kind for column in config.columns}
     unusable: dict[int, str] = {}
@@ -54,7 +56,7 @@ def prepare(table: pa.Table, config: TableConfig) -> Prepared:
                 mixed[name] = f"text read as numbers; {len(unusable) - before} row(s) with other text set aside"
         if pa.types.is_floating(array.type) and kind != "drop":
             values = numbers(array)
-            _set_aside(unusable, np.isinf(values), f"{name}: the number is infinite")
+            _set_aside(unusable, np.abs(values) > LARGEST, f"{name}: {{}} is infinite, or as good as that", values)
             if kind == "integer":
                 fractions = np.isfinite(values) & (values != np.rint(values))
                 _set_aside(unusable, fractions, f"{name}: {{}} is no whole number", values)
