@@ -8,7 +8,8 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 LABEL = "label"
-START, END = datetime(1700, 1, 1), datetime(2262, 1, 1)  # noqa: DTZ001 a time without zone is what is tested
+# later, float64 does not hold every microsecond
+START, END = datetime(1700, 1, 1), datetime(2255, 1, 1)  # noqa: DTZ001 a time without zone is what is tested
 SPIKED = st.one_of(st.just(0.0), st.just(0.0), st.floats(-1e300, 1e300, allow_nan=False))
 
 # (Arrow type, values) of columns that survive unchanged

@@ -42,7 +42,7 @@ def told(found: Survey, what: str) -> dict[str, str]:
 
 
 @given(tables())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_cells_of_any_table_come_back_as_they_were(table: pa.Table) -> None:
     try:
         found = survey(table, TableConfig(label=LABEL))

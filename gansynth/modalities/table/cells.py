@@ -21,6 +21,8 @@ DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d+), (-?\d+)\)")
 def to_cells(table: pa.Table, columns: tuple[Column, ...]) -> Cells:
     """Return the cells of `columns` as float64 (N, C), as `Column` describes them; NaN is a null.
 
+    Times are exact to a microsecond up to the year 2255, and numbers as far as float64 goes.
+
     Raises:
         SourceError: A column is missing, or holds a value that its kind does not allow or its categories lack.
     """
@@ -88,7 +90,8 @@ def _read(array: pa.ChunkedArray, column: Column) -> Cells:
         if column.kind == "datetime":
             return times(array)
         if not column.categories:
-            return numbers(array)
+            # what float32 or Arrow's own conversion of decimals adds to 0.1 is no digit of the source
+            return numbers(array) if column.decimals is None else np.round(numbers(array), column.decimals)
         text = as_text(array)
     except (pa.ArrowException, ValueError) as error:
         raise SourceError(
