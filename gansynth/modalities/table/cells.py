@@ -29,7 +29,7 @@ def to_cells(table: pa.Table, columns: tuple[Column, ...]) -> Cells:
     cells = np.empty((table.num_rows, len(columns)))
     for position, column in enumerate(columns):
         if column.name not in table.column_names:
-            raise SourceError(f"the table has no column {column.name!r}; it has {', '.join(table.column_names)}")
+            raise SourceError(f"the table has no column {column.name!r}; it has {listed(table.column_names)}")
         cells[:, position] = _read(table[column.name], column)
     return cells
 
@@ -41,6 +41,11 @@ def to_arrow(cells: Cells, columns: tuple[Column, ...]) -> pa.Table:
     """
     arrays = [_write(cells[:, position], column) for position, column in enumerate(columns)]
     return pa.table(arrays, names=[column.name for column in columns])
+
+
+def listed(names: list[str]) -> str:
+    """Return up to twenty names as an error may list them."""
+    return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def as_text(array: pa.ChunkedArray) -> pa.Array:

@@ -44,7 +44,9 @@ def find_leaks(samples: Samples) -> list[Finding]:
     rows = samples.take(np.arange(0, len(samples), max(step, 1)))
     classes = np.argsort(-rows.counts, kind="stable")[:LEAK_CLASSES]
     of_class = (rows.labels[:, None] == classes[rows.counts[classes] > 0]).astype(np.float64)
-    findings = []
+    findings: list[Finding] = []
+    if of_class.shape[1] < 2:
+        return findings
     for column, cells in zip(rows.columns, np.transpose(rows.values), strict=True):
         score = _auc_alone(cells, of_class, is_ordered=column.kind != "categorical")
         if score > LEAK:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gansynth.errors import SourceError
-from gansynth.modalities.table.cells import Cells, as_text, numbers, plain
+from gansynth.modalities.table.cells import Cells, as_text, listed, numbers, plain
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
 from gansynth.modalities.table.rows import is_text
 from gansynth.samples import Column
@@ -47,7 +47,7 @@ def infer_label(table: pa.Table, config: TableConfig) -> Column:
     """
     name = config.label
     if name not in table.column_names:
-        raise SourceError(f"modality.label: the table has no column {name!r}; it has {', '.join(table.column_names)}")
+        raise SourceError(f"modality.label: the table has no column {name!r}; it has {listed(table.column_names)}")
     array = table[name]
     family = _family(array.type)
     if family not in {"text", "boolean", "whole", "number"}:
@@ -76,7 +76,7 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
     for name in settings:
         if name not in table.column_names:
             raise SourceError(
-                f"modality.columns: the table has no column {name!r}; it has {', '.join(table.column_names)}"
+                f"modality.columns: the table has no column {name!r}; it has {listed(table.column_names)}"
             )
     columns: list[Column] = []
     findings: list[Finding] = []
@@ -89,7 +89,7 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
         else:
             findings.append(Finding(name, "dropped", found))
     if not columns:
-        reasons = "; ".join(f"{finding.column} {finding.reason}" for finding in findings[:5])
+        reasons = "; ".join(f"{finding.column!r} {finding.reason}" for finding in findings[:5])
         raise SourceError(
             f"no column beside the label is left ({reasons}); give columns their kind in modality.columns"
         )
