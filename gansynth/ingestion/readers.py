@@ -68,7 +68,7 @@ def read_parquet(path: str) -> Source:
         SourceError: A file is damaged or lacks a column, or the files declare different classes.
     """
     root = Path(path)
-    files = _parquet_parts(root)
+    files = parquet_parts(root)
     metadata = [_parquet_metadata(file) for file, _ in files]
     declared = {class_names_of(entry.schema.to_arrow_schema()) for entry in metadata}
     if len(declared) > 1:
@@ -146,7 +146,12 @@ def _folder_parts(root: Path) -> list[tuple[Path, bool]]:
     return [(train, False)]
 
 
-def _parquet_parts(root: Path) -> list[tuple[Path, bool]]:
+def parquet_parts(root: Path) -> list[tuple[Path, bool]]:
+    """Return the Parquet files of a source, the training part first, and whether each is of the test part.
+
+    Raises:
+        SourceError: None is of the training part.
+    """
     if root.is_file():
         return [(root, False)]
     files = sorted(root.glob("*.parquet"))
@@ -163,7 +168,7 @@ def _parquet_metadata(file: Path) -> pq.FileMetaData:
         metadata = pq.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{file}: not a readable Parquet file ({_first_line(error)}); fetch it again") from None
+        raise SourceError(f"{file}: not a readable Parquet file ({first_line(error)}); fetch it again") from None
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
         raise SourceError(f"{file}: needs a column image that is a struct with bytes; it has {', '.join(schema.names)}")
@@ -188,7 +193,7 @@ def _parquet_records(files: list[tuple[Path, bool]], names: tuple[str, ...] | No
                         data = (image or {}).get("bytes") or b""
                         yield Record(f"{file.name} row {row}", name, data, is_test, problem)
         except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"{file}: damaged after row {row} ({_first_line(error)}); fetch it again") from None
+            raise SourceError(f"{file}: damaged after row {row} ({first_line(error)}); fetch it again") from None
 
 
 def _label_name(label: int | str | None, names: tuple[str, ...] | None) -> tuple[str, str]:
@@ -237,7 +242,7 @@ def _torchvision_parts(name: str, root: Path) -> list[tuple[Any, bool]]:
                 parts.append((dataset(**given, split="test"), True))
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         raise SourceError(
-            f"torchvision:{name}: cannot be loaded ({_first_line(error)}); go online, or put its files under {root}"
+            f"torchvision:{name}: cannot be loaded ({first_line(error)}); go online, or put its files under {root}"
         ) from error
     return parts
 
@@ -263,11 +268,12 @@ def _torchvision_record(part: Any, name: str, row: int, names: tuple[str, ...] |
         picture, target = part[row]
         label, problem = _label_name(int(target), names)
     except (OSError, ValueError, TypeError, SyntaxError) as error:
-        return Record(origin, "", b"", is_test, f"cannot be loaded as an image and its class ({_first_line(error)})")
+        return Record(origin, "", b"", is_test, f"cannot be loaded as an image and its class ({first_line(error)})")
     return Record(origin, label, picture, is_test, problem)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, its type where it has none."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 

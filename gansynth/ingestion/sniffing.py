@@ -1,0 +1,177 @@
+"""How a text file of values is written: encoding, delimiter, decimal mark, header, dates."""
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pyarrow as pa
+
+from gansynth.errors import SourceError
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+SAMPLE_BYTES = 1 << 20
+SAMPLE_ROWS = 1000
+NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
+COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+\s*")
+POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+\s*")
+CODE = re.compile(r"\s*0\d+\s*")
+SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}")
+
+
+class Dialect(NamedTuple):
+    """How a file of values is written.
+
+    Attributes:
+        encoding: As Python names it.
+        delimiter: What stands between two values.
+        decimal: What stands before the digits after the point.
+        header: Whether the first row names the columns.
+        names: The columns.
+        codes: Columns of digits that are no numbers, for some begin with a zero.
+        slashed: Format of dates like 31/12/2020; empty if there are none, or nothing tells day from month.
+    """
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    header: bool
+    names: tuple[str, ...]
+    codes: tuple[str, ...]
+    slashed: str
+
+    @property
+    def note(self) -> str:
+        """The dialect in words."""
+        mark = "decimal comma" if self.decimal == "," else "decimal point"
+        header = "first row names the columns" if self.header else "no header, columns are column_1 and so on"
+        return f"read as {self.encoding}, {DELIMITERS[self.delimiter]} between values, {mark}, {header}"
+
+
+def sniff(path: str) -> Dialect:
+    """Find out how a text file of values is written: encoding from all of it, the rest from its first megabyte.
+
+    Raises:
+        SourceError: It cannot be read, is no text, is empty, has one column, or names one twice.
+    """
+    encoding = _encoding(path)
+    rows_of = {delimiter: _rows(path, encoding, delimiter) for delimiter in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda one: _fit(rows_of[one]))
+    rows = rows_of[delimiter]
+    if not rows:
+        raise SourceError(f"{path}: is empty; it needs rows of values")
+    if _width(rows) < 2:
+        known = ", ".join(DELIMITERS.values())
+        raise SourceError(f"{path}: no delimiter found, tried {known}; it needs a label and at least one more column")
+    decimal = _decimal(rows, delimiter)
+    header = _has_header(rows)
+    names = _names(path, rows[0]) if header else tuple(f"column_{number}" for number in range(1, _width(rows) + 1))
+    columns = list(zip(*(row for row in rows[header:] if len(row) == len(names)), strict=True))
+    codes = tuple(name for name, cells in zip(names, columns, strict=False) if any(map(CODE.fullmatch, cells)))
+    return Dialect(encoding, delimiter, decimal, header, names, codes, _slashed(columns))
+
+
+def _encoding(path: str) -> str:
+    try:
+        with _open(path) as stream:
+            start = stream.read(4)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        if start.startswith(codecs.BOM_UTF8):
+            return "utf-8-sig"
+        with _open(path) as stream:
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            is_utf8 = True
+            while block := stream.read(SAMPLE_BYTES):
+                if b"\0" in block:
+                    raise SourceError(f"{path}: is no text, for it holds a zero byte; give a CSV or Parquet file")
+                if is_utf8:
+                    is_utf8 = _decodes(decoder, block)
+            return "utf-8" if is_utf8 and _decodes(decoder, b"", final=True) else "cp1252"
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{path}: cannot be read ({error}); mend it, or its permissions") from None
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(block, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _open(path: str) -> IO[bytes]:
+    """Open a file, decompressed if its name ends like that of a compressed one."""
+    stream: IO[bytes] = pa.input_stream(str(Path(path)))
+    return stream
+
+
+def _rows(path: str, encoding: str, delimiter: str) -> list[list[str]]:
+    with _open(path) as stream:
+        content = stream.read(SAMPLE_BYTES)
+    text = content.decode(encoding, errors="replace")
+    if len(content) == SAMPLE_BYTES:  # the last line is cut
+        text = text[: text.rfind("\n") + 1]
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if row:
+                rows.append(row)
+            if len(rows) == SAMPLE_ROWS:
+                break
+    except csv.Error:  # what was read before tells enough
+        pass
+    return rows
+
+
+def _width(rows: list[list[str]]) -> int:
+    return Counter(map(len, rows)).most_common(1)[0][0]
+
+
+def _fit(rows: list[list[str]]) -> tuple[bool, float, bool, int]:
+    """Rate a delimiter by the rows it gives: alike in width, the first with them, and wide."""
+    if not rows:
+        return False, 0.0, False, 0
+    width = _width(rows)
+    return width > 1, round(sum(len(row) == width for row in rows) / len(rows), 2), len(rows[0]) == width, width
+
+
+def _decimal(rows: list[list[str]], delimiter: str) -> str:
+    if delimiter == ",":
+        return "."
+    cells = [cell for row in rows for cell in row]
+    commas = sum(COMMA_NUMBER.fullmatch(cell) is not None for cell in cells)
+    return "," if commas > sum(POINT_NUMBER.fullmatch(cell) is not None for cell in cells) else "."
+
+
+def _has_header(rows: list[list[str]]) -> bool:
+    """Whether no number of the first row stands above another: a year may name a column of text."""
+    if len(rows) == 1:
+        return True
+    return not any(
+        NUMBER.fullmatch(first) and NUMBER.fullmatch(second) for first, second in zip(*rows[:2], strict=False)
+    )
+
+
+def _names(path: str, row: list[str]) -> tuple[str, ...]:
+    names = tuple(cell.strip() or f"column_{number}" for number, cell in enumerate(row, start=1))
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise SourceError(f"{path}: its first row names the column {twice!r} twice; rename one")
+    return names
+
+
+def _slashed(columns: list[tuple[str, ...]]) -> str:
+    """Return the format of dates like 31/12/2020, if those of the sample agree on one."""
+    days_first, months_first = False, False
+    for column in columns:
+        dates = [SLASHED.fullmatch(cell.strip()) for cell in column if cell.strip()]
+        if dates and all(dates):
+            days_first |= any(int(date[1]) > 12 for date in dates if date)
+            months_first |= any(int(date[2]) > 12 for date in dates if date)
+    if days_first == months_first:
+        return ""
+    return "%d/%m/%Y" if days_first else "%m/%d/%Y"

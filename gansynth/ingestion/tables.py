@@ -1,0 +1,288 @@
+"""Readers of tables: one function per format, named in TABLE_READERS at the bottom.
+
+A reader returns the whole table with the types of its source, and what it could not read.
+"""
+
+import re
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from sklearn import datasets
+
+from gansynth.errors import SourceError
+from gansynth.ingestion.readers import first_line, parquet_parts
+from gansynth.ingestion.sniffing import Dialect, sniff
+from gansynth.samples import Indices
+
+SKLEARN_PREFIX = "sklearn:"
+OPENML_PREFIX = "openml:"
+SKLEARN = {
+    "breast_cancer": datasets.load_breast_cancer,
+    "digits": datasets.load_digits,
+    "iris": datasets.load_iris,
+    "wine": datasets.load_wine,
+}
+CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".csv.gz", ".csv.bz2")
+NULLS = [*pa_csv.ConvertOptions().null_values, "None", "?"]
+INDEX = re.compile(r"__index_level_\d+__")
+DAMAGE = (OSError, pa.ArrowException, ValueError)
+
+
+class Part(NamedTuple):
+    """Rows of a table that come from one place.
+
+    Attributes:
+        name: Of the file or dataset.
+        numbers: The number there of each row, from 1.
+        is_test: Whether the source sets them apart for testing.
+    """
+
+    name: str
+    numbers: Indices
+    is_test: bool
+
+
+class TableSource(NamedTuple):
+    """What a reader found.
+
+    Attributes:
+        table: All rows that could be read.
+        parts: Where they are from, in their order.
+        quarantine: `source` (where) and `reason` for each row that could not be read.
+        notes: What people should know about how it was read.
+    """
+
+    table: pa.Table
+    parts: tuple[Part, ...]
+    quarantine: list[dict[str, str]]
+    notes: list[str]
+
+    @property
+    def is_test(self) -> npt.NDArray[np.bool_]:
+        """Of each row, bool of shape (N,): true where the source itself sets the row apart for testing."""
+        return np.concatenate([np.full(len(part.numbers), part.is_test) for part in self.parts])
+
+    def origin(self, row: int) -> str:
+        """Say where the row at a position of the table is from."""
+        for part in self.parts:
+            if row < len(part.numbers):
+                return f"{part.name} row {part.numbers[row]}"
+            row -= len(part.numbers)
+        raise IndexError(row)
+
+
+def table_format(path: str) -> str:
+    """Return the key in TABLE_READERS of the source at `path`; empty if it is none of a table by its name."""
+    for prefix in (SKLEARN_PREFIX, OPENML_PREFIX):
+        if path.startswith(prefix):
+            return prefix.removesuffix(":")
+    if path.lower().endswith(CSV_SUFFIXES):
+        return "csv"
+    place = Path(path)
+    return "parquet" if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))) else ""
+
+
+def read_csv(path: str) -> TableSource:
+    """Read a text file of values, whose dialect is sniffed and noted; a compressed one by its suffix.
+
+    Blanks around a value do not belong to it. Empty values and the usual words for none (NA, null, None, ? and so on)
+    are nulls. Digits are text where the sample has some with a leading zero. Dates are ISO 8601, 31.12.2020, or
+    31/12/2020 in the order of day and month that the sample tells. Rows with too many or too few values are set aside.
+
+    Raises:
+        SourceError: It cannot be read, is no text, or its rows do not fit its header.
+    """
+    dialect = sniff(path)
+    ragged: list[tuple[int, int]] = []
+
+    def set_aside(row: pa_csv.InvalidRow) -> str:
+        ragged.append((row.number - dialect.header, row.actual_columns))
+        return "skip"
+
+    try:
+        # row numbers are only known to a single thread
+        read = pa_csv.ReadOptions(
+            use_threads=False,
+            encoding=dialect.encoding.removesuffix("-sig"),
+            column_names=dialect.names,
+            skip_rows_after_names=int(dialect.header),
+        )
+        parse = pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=set_aside)
+        table = pa_csv.read_csv(path, read, parse, _conversion(dialect))
+    except UnicodeError:
+        raise SourceError(f"{path}: its text is neither UTF-8 nor Windows-1252; save it as UTF-8") from None
+    except DAMAGE as error:
+        raise SourceError(f"{path}: cannot be read as text of values ({first_line(error)}); mend it") from None
+    if ragged and not table.num_rows:
+        raise SourceError(
+            f"{path}: none of its rows has {len(dialect.names)} values like its first, row {ragged[0][0]} has"
+            f" {ragged[0][1]}; mend the first row"
+        )
+    name = Path(path).name
+    numbers = np.setdiff1d(np.arange(1, table.num_rows + len(ragged) + 1), [number for number, _ in ragged])
+    quarantine = [
+        {"source": f"{name} row {number}", "reason": f"has {count} values, not {len(dialect.names)}"}
+        for number, count in ragged
+    ]
+    return TableSource(_trimmed(table), (Part(name, numbers, is_test=False),), quarantine, [dialect.note])
+
+
+def read_parquet(path: str) -> TableSource:
+    """Read a Parquet file or a folder of them, of which those named `test*.parquet` are the test part.
+
+    Page checksums are verified where the files have them. The index that pandas stores is left out.
+
+    Raises:
+        SourceError: A file is damaged, or its columns are not those of the first.
+    """
+    files = parquet_parts(Path(path))
+    tables = [_read_parquet_file(file) for file, _ in files]
+    for (file, _), table in zip(files, tables, strict=True):
+        _check_schema(file, table.schema, files[0][0], tables[0].schema)
+    names = tables[0].column_names
+    table = pa.concat_tables([one.select(names).replace_schema_metadata(None) for one in tables])
+    parts = tuple(
+        _part(file.name, len(one), is_test=is_test) for (file, is_test), one in zip(files, tables, strict=True)
+    )
+    index = [name for name in names if INDEX.fullmatch(name)]
+    notes = [f"{name} left out, the index of a pandas frame" for name in index]
+    return TableSource(table.drop_columns(index), parts, [], notes)
+
+
+def read_sklearn(path: str) -> TableSource:
+    """Read a dataset that scikit-learn brings, given as `sklearn:NAME`; its label column is `target`, by class names.
+
+    Raises:
+        SourceError: There is no such dataset.
+    """
+    name = path.removeprefix(SKLEARN_PREFIX)
+    if name not in SKLEARN:
+        raise SourceError(f"source.path: {path}: scikit-learn brings {', '.join(SKLEARN)}; choose one of them")
+    found = SKLEARN[name](as_frame=True)
+    classes = np.asarray(found.target_names).astype(str)
+    return read_frame(found.data.assign(target=classes[found.target]), name)
+
+
+def read_openml(path: str) -> TableSource:
+    """Fetch a dataset of OpenML, given as `openml:NAME` (its active version) or `openml:ID`; needs the network.
+
+    Raises:
+        SourceError: It cannot be fetched.
+    """
+    name = path.removeprefix(OPENML_PREFIX)
+    wanted: dict[str, Any] = {"data_id": int(name)} if name.isdecimal() else {"name": name}
+    try:
+        found = datasets.fetch_openml(**wanted, as_frame=True, parser="auto")
+    except (OSError, ValueError, HTTPException) as error:
+        raise SourceError(
+            f"source.path: {path} cannot be fetched ({first_line(error)}); go online and check its name, or save it as"
+            " CSV or Parquet"
+        ) from error
+    source = read_frame(found.frame, f"openml {found.details['id']}")
+    note = f"OpenML dataset {found.details['id']}, version {found.details['version']}"
+    return source._replace(notes=[note, *source.notes])
+
+
+def read_frame(frame: pd.DataFrame, name: str = "frame") -> TableSource:
+    """Take a pandas frame without its index; columns of mixed types become text, which is noted.
+
+    Raises:
+        SourceError: Two columns have the same name.
+    """
+    names = [str(column) for column in frame.columns]
+    twice = next((one for one in names if names.count(one) > 1), None)
+    if twice is not None:
+        raise SourceError(f"{name}: has the column {twice!r} twice; rename one")
+    arrays, notes = [], []
+    for position, column in enumerate(names):
+        values = frame.iloc[:, position]
+        try:
+            array = pa.array(values, from_pandas=True)
+        except (pa.ArrowException, OverflowError):
+            array = pa.array([None if one is None or one is pd.NA or one != one else str(one) for one in values])  # noqa: PLR0124 NaN
+            notes.append(f"{column} holds values of several types, read as text")
+        arrays.append(array)
+    return TableSource(pa.table(arrays, names=names), (_part(name, len(frame), is_test=False),), [], notes)
+
+
+def _part(name: str, rows: int, *, is_test: bool) -> Part:
+    return Part(name, np.arange(1, rows + 1), is_test)
+
+
+def _conversion(dialect: Dialect) -> pa_csv.ConvertOptions:
+    dates = [pa_csv.ISO8601, "%Y/%m/%d", "%d.%m.%Y", *filter(None, [dialect.slashed])]
+    return pa_csv.ConvertOptions(
+        column_types=dict.fromkeys(dialect.codes, pa.string()),
+        decimal_point=dialect.decimal,
+        null_values=NULLS,
+        strings_can_be_null=True,
+        timestamp_parsers=dates,
+    )
+
+
+def _trimmed(table: pa.Table) -> pa.Table:
+    """Return a table without blanks around its text, and with nulls that were hidden by them."""
+    nulls = pa.array(NULLS)
+    for position, name in enumerate(table.column_names):
+        if pa.types.is_string(table[name].type):
+            text = pc.utf8_trim_whitespace(table[name])
+            text = pc.if_else(pc.is_in(text, nulls), pa.scalar(None, pa.string()), text)
+            table = table.set_column(position, name, text)
+    return table
+
+
+def _read_parquet_file(file: Path) -> pa.Table:
+    try:
+        with pq.ParquetFile(file, page_checksum_verification=True) as opened:
+            table = opened.read()
+            table.validate(full=True)
+    except DAMAGE as error:
+        raise SourceError(f"{file}: {_damage(file)} ({first_line(error)}); fetch it again") from None
+    twice = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
+    if twice is not None:
+        raise SourceError(f"{file}: has the column {twice!r} twice; rename one")
+    return table
+
+
+def _damage(file: Path) -> str:
+    """Say where a Parquet file is damaged, as far as it can be told."""
+    try:
+        opened = pq.ParquetFile(file, page_checksum_verification=True)
+        groups, names = opened.num_row_groups, opened.schema_arrow.names
+    except DAMAGE:
+        return "not a readable Parquet file"
+    with opened:
+        for group in range(groups):
+            for name in names:
+                try:
+                    opened.read_row_group(group, columns=[name]).validate(full=True)
+                except DAMAGE:
+                    return f"damaged in row group {group + 1} of {groups}, column {name!r}"
+    return "damaged"
+
+
+def _check_schema(file: Path, schema: pa.Schema, first: Path, expected: pa.Schema) -> None:
+    for name in dict.fromkeys([*expected.names, *schema.names]):
+        found, wanted = (str(one.field(name).type) if name in one.names else "" for one in (schema, expected))
+        if not found or not wanted:
+            place, other = (file, first) if wanted else (first, file)
+            raise SourceError(f"{place}: lacks the column {name!r} that {other.name} has; give both the same columns")
+        if found != wanted:
+            raise SourceError(f"{file}: column {name!r} is {found}, in {first.name} it is {wanted}; give it one type")
+
+
+TABLE_READERS: dict[str, Callable[[str], TableSource]] = {
+    "csv": read_csv,
+    "parquet": read_parquet,
+    "sklearn": read_sklearn,
+    "openml": read_openml,
+}

@@ -1,0 +1,1 @@
+"""Tables: kinds of columns, cells, codec."""

@@ -1,0 +1,154 @@
+"""Cells between Arrow, as the source has them, and float64, as `Column` describes them."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gansynth.errors import SourceError
+from gansynth.samples import Column
+
+Cells = npt.NDArray[np.float64]
+
+MICROSECONDS = pa.timestamp("us")
+DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>")
+ZONED = re.compile(r"timestamp\[(\w+), tz=(.+)\]")
+DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d+), (-?\d+)\)")
+
+
+def to_cells(table: pa.Table, columns: tuple[Column, ...]) -> Cells:
+    """Return the cells of `columns` as float64 (N, C), as `Column` describes them; NaN is a null.
+
+    Times are exact to a microsecond up to the year 2255, and numbers as far as float64 goes.
+
+    Raises:
+        SourceError: A column is missing, or holds a value that its kind does not allow or its categories lack.
+    """
+    cells = np.empty((table.num_rows, len(columns)))
+    for position, column in enumerate(columns):
+        if column.name not in table.column_names:
+            raise SourceError(f"the table has no column {column.name!r}; it has {listed(table.column_names)}")
+        cells[:, position] = _read(table[column.name], column)
+    return cells
+
+
+def to_arrow(cells: Cells, columns: tuple[Column, ...]) -> pa.Table:
+    """Return cells (N, C) as a table with the types, categories, units and zones of the source; NaN becomes null.
+
+    Numbers and times are rounded to what the type can hold; where cells came from `to_cells`, nothing is.
+    """
+    arrays = [_write(cells[:, position], column) for position, column in enumerate(columns)]
+    return pa.table(arrays, names=[column.name for column in columns])
+
+
+def listed(names: list[str]) -> str:
+    """Return up to twenty names as an error may list them."""
+    return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def as_text(array: pa.ChunkedArray) -> pa.Array:
+    """Return the values of a column as text, as they name its categories."""
+    return plain(array).cast(pa.string())
+
+
+def plain(array: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece and without its dictionary."""
+    whole = array.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], whole.type)
+    return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
+
+
+def numbers(array: pa.ChunkedArray) -> Cells:
+    """Return a column of numbers, times of day or durations as float64, NaN for a null."""
+    whole = plain(array)
+    if pa.types.is_time(whole.type):
+        whole = whole.cast(pa.int32() if pa.types.is_time32(whole.type) else pa.int64())
+    elif pa.types.is_duration(whole.type):
+        whole = whole.cast(pa.int64())
+    return _floats(whole)
+
+
+def times(array: pa.ChunkedArray) -> Cells:
+    """Return a column of dates or timestamps as microseconds since 1970 (UTC), NaN for a null."""
+    whole = plain(array)
+    zone = getattr(whole.type, "tz", None)
+    return _floats(whole.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64()))
+
+
+def arrow_type(dtype: str) -> pa.DataType:
+    """Return the Arrow type that is written like this."""
+    if match := DICTIONARY.fullmatch(dtype):
+        return pa.dictionary(arrow_type(match[2]), arrow_type(match[1]), ordered=match[3] == "1")
+    if match := ZONED.fullmatch(dtype):
+        return pa.timestamp(match[1], match[2])
+    if match := DECIMAL.fullmatch(dtype):
+        decimal = {"32": pa.decimal32, "64": pa.decimal64, "128": pa.decimal128, "256": pa.decimal256}[match[1]]
+        return decimal(int(match[2]), int(match[3]))
+    return pa.type_for_alias(dtype)
+
+
+def _read(array: pa.ChunkedArray, column: Column) -> Cells:
+    try:
+        if column.kind == "datetime":
+            return times(array)
+        if not column.categories:
+            # what float32 or Arrow's own conversion of decimals adds to 0.1 is no digit of the source
+            return numbers(array) if column.decimals is None else np.round(numbers(array), column.decimals)
+        text = as_text(array)
+    except (pa.ArrowException, ValueError) as error:
+        raise SourceError(
+            f"column {column.name!r}: {array.type} cannot be read as {column.kind} ({error}); its type was"
+            f" {column.dtype}"
+        ) from None
+    positions = pc.index_in(text, pa.array(column.categories, pa.string()))
+    unknown = pc.and_(pc.is_null(positions), pc.is_valid(text)).to_numpy(zero_copy_only=False)
+    if unknown.any():
+        row = int(unknown.argmax())
+        raise SourceError(
+            f"column {column.name!r}, row {row + 1}: {text[row].as_py()!r} is none of its {len(column.categories)}"
+            " categories; mend the value, or leave the row out"
+        )
+    return _floats(positions)
+
+
+def _floats(array: pa.Array) -> Cells:
+    values: Cells = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _write(cells: Cells, column: Column) -> pa.Array:
+    dtype, nulls = arrow_type(column.dtype), np.isnan(cells)
+    filled = np.where(nulls, 0, cells)
+    if column.categories:
+        return _categories(pa.array(filled.astype(np.int32), mask=nulls), column.categories, dtype)
+    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+    if column.kind == "datetime":
+        zone = getattr(values, "tz", None)
+        moments = pa.array(np.rint(filled).astype(np.int64), pa.timestamp("us", zone), mask=nulls)
+        array = moments.cast(values, safe=False)
+    elif pa.types.is_floating(values):
+        array = pa.array(filled, mask=nulls).cast(values, safe=False)
+    elif pa.types.is_decimal(values):
+        array = _decimals(filled, nulls, values)
+    else:
+        whole = pa.array(np.rint(filled).astype(np.int64), mask=nulls)
+        array = (whole.cast(pa.int32()) if pa.types.is_time32(values) else whole).cast(values)
+    return array.dictionary_encode().cast(dtype) if pa.types.is_dictionary(dtype) else array
+
+
+def _decimals(filled: Cells, nulls: npt.NDArray[np.bool_], dtype: pa.DataType) -> pa.Array:
+    # through the wide type: a narrow one cannot hold what float64 adds beyond its scale
+    wide = pa.array(np.round(filled, max(dtype.scale, 0)), mask=nulls).cast(pa.decimal256(76, dtype.scale), safe=False)
+    return wide.cast(dtype)
+
+
+def _categories(positions: pa.Array, categories: tuple[str, ...], dtype: pa.DataType) -> pa.Array:
+    names = pa.array(categories, pa.string())
+    if pa.types.is_dictionary(dtype):
+        return pa.DictionaryArray.from_arrays(
+            positions.cast(dtype.index_type), names.cast(dtype.value_type), ordered=dtype.ordered
+        )
+    return names.cast(dtype).take(positions)

@@ -1,0 +1,79 @@
+"""From a table as it was read to labelled samples, and all that is to be told about it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from gansynth.errors import SourceError
+from gansynth.modalities.table.cells import to_cells
+from gansynth.modalities.table.config import TableConfig
+from gansynth.modalities.table.profile import find_equal_rows, find_leaks, statistics
+from gansynth.modalities.table.rows import prepare
+from gansynth.modalities.table.schema import Finding, infer_columns, infer_label
+from gansynth.samples import Column, Indices, Samples
+
+
+class Survey(NamedTuple):
+    """What a table holds.
+
+    Attributes:
+        samples: The usable rows, in the order of the table.
+        label: The label column; its categories are the class names.
+        rows: The position in the table of each usable row.
+        unusable: Why each other row cannot be used, by its position.
+        groups: A number for each usable row, the same for rows whose cells are equal.
+        findings: Columns that were dropped or converted, or that may leak the label.
+        statistics: Of each column, see `statistics`.
+    """
+
+    samples: Samples
+    label: Column
+    rows: Indices
+    unusable: dict[int, str]
+    groups: Indices
+    findings: list[Finding]
+    statistics: list[dict[str, Any]]
+
+    @property
+    def duplicates(self) -> int:
+        """Number of rows whose cells equal those of an earlier row."""
+        return len(self.groups) - len(np.unique(self.groups))
+
+    @property
+    def nulls(self) -> int:
+        """Number of cells that are null."""
+        return int(np.isnan(self.samples.values).sum())
+
+
+def survey(table: pa.Table, config: TableConfig) -> Survey:
+    """Infer the columns of a table and read its rows.
+
+    Raises:
+        SourceError: There is no usable row, the label column is missing or is none, no other column is left, or a
+            setting does not fit.
+    """
+    prepared = prepare(table, config)
+    is_usable = np.ones(table.num_rows, dtype=np.bool_)
+    is_usable[list(prepared.unusable)] = False
+    rows = np.flatnonzero(is_usable)
+    infer_label(prepared.table.slice(0, 0), config)
+    if not len(rows):
+        first = next(iter(prepared.unusable.items()), None)
+        why = f"; row {first[0] + 1} {first[1]}" if first else ""
+        raise SourceError(f"the table has no usable row among its {table.num_rows}{why}; mend it")
+    usable = prepared.table.filter(pa.array(is_usable)) if prepared.unusable else prepared.table
+    label = infer_label(usable, config)
+    columns, findings = infer_columns(usable, config)
+    labels = to_cells(usable, (label,))[:, 0].astype(np.int64)
+    samples = Samples(to_cells(usable, columns), labels, label.categories, columns)
+    mixed = [Finding(name, "mixed", reason) for name, reason in prepared.mixed.items()]
+    return Survey(
+        samples=samples,
+        label=label,
+        rows=rows,
+        unusable=prepared.unusable,
+        groups=find_equal_rows(samples.values),
+        findings=[*findings, *mixed, *find_leaks(samples)],
+        statistics=statistics(samples),
+    )

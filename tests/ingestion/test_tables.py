@@ -1,0 +1,269 @@
+import gzip
+from contextlib import suppress
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gansynth.errors import SourceError
+from gansynth.ingestion.tables import (
+    TABLE_READERS,
+    TableSource,
+    read_csv,
+    read_frame,
+    read_openml,
+    read_parquet,
+    read_sklearn,
+    table_format,
+)
+
+FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ROWS = 400
+TABLE = pa.table(
+    {
+        "x": np.random.default_rng(0).normal(size=ROWS),
+        "town": [f"town {row % 37}" for row in range(ROWS)],
+        "when": pa.array(np.arange(ROWS), pa.timestamp("us", "UTC")),
+    }
+)
+
+
+def text(folder: Path, content: str | bytes, name: str = "table.csv", encoding: str = "utf-8") -> str:
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+    return str(file)
+
+
+def cells(source: TableSource) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = source.table.to_pydict()
+    return found
+
+
+def test_csv_types_and_nulls_are_recognised(tmp_path: Path) -> None:
+    source = read_csv(
+        text(
+            tmp_path,
+            "n,x,town,is,day,at,code\n"
+            "1, 2.5 , Rome,true,2020-01-31,2020-01-31 12:30:00,007\n"
+            '2,NA,"a, ""b""\nc",false,2020-02-01,2020-02-01T00:00:00,123\n'
+            ",-1e3,?,,,,\n",
+        )
+    )
+    assert cells(source) == {
+        "n": [1, 2, None],
+        "x": [2.5, None, -1000],
+        "town": ["Rome", 'a, "b"\nc', None],
+        "is": [True, False, None],
+        "day": [date(2020, 1, 31), date(2020, 2, 1), None],
+        "at": [datetime(2020, 1, 31, 12, 30), datetime(2020, 2, 1), None],  # noqa: DTZ001 they have no zone
+        "code": ["007", "123", None],
+    }
+    assert source.notes == ["read as utf-8, comma between values, decimal point, first row names the columns"]
+    assert source.is_test.tolist() == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "note"),
+    [
+        ("prénom;x\nZoë;1,5\nAda;2,25\n", "cp1252", "cp1252, semicolon between values, decimal comma"),
+        ("prénom\tx\nZoë\t1.5\nAda\t2.25\n", "utf-16", "utf-16, tab between values, decimal point"),
+        ("prénom|x\r\nZoë|1.5\r\nAda|2.25\r\n", "utf-8-sig", "utf-8-sig, bar between values, decimal point"),
+    ],
+)
+def test_csv_dialects_are_sniffed_and_noted(tmp_path: Path, content: str, encoding: str, note: str) -> None:
+    source = read_csv(text(tmp_path, content, encoding=encoding))
+    assert cells(source) == {"prénom": ["Zoë", "Ada"], "x": [1.5, 2.25]}
+    assert source.notes == [f"read as {note}, first row names the columns"]
+
+
+def test_csv_without_a_header_numbers_its_columns(tmp_path: Path) -> None:
+    source = read_csv(text(tmp_path, "1,2.5,a\n2,3.5,b\n"))
+    assert cells(source) == {"column_1": [1, 2], "column_2": [2.5, 3.5], "column_3": ["a", "b"]}
+    assert "no header" in source.notes[0]
+    # a number may name a column, and a first column may have no name
+    assert read_csv(text(tmp_path, ",2019\na,b\n")).table.column_names == ["column_1", "2019"]
+
+
+def test_csv_rows_that_do_not_fit_are_set_aside_by_their_number(tmp_path: Path) -> None:
+    source = read_csv(text(tmp_path, 'a,b\n1,2\n3\n"x\ny",4\n\n5,6,7\n8,9\n'))
+    assert cells(source) == {"a": ["1", "x\ny", "8"], "b": [2, 4, 9]}
+    assert source.quarantine == [
+        {"source": "table.csv row 2", "reason": "has 1 values, not 2"},
+        {"source": "table.csv row 4", "reason": "has 3 values, not 2"},
+    ]
+    assert [source.origin(row) for row in range(3)] == ["table.csv row 1", "table.csv row 3", "table.csv row 5"]
+    with pytest.raises(IndexError):
+        source.origin(3)
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (["31/12/2020", "01/02/2020"], [datetime(2020, 12, 31), datetime(2020, 2, 1)]),  # noqa: DTZ001
+        (["12/31/2020", "01/02/2020"], [datetime(2020, 12, 31), datetime(2020, 1, 2)]),  # noqa: DTZ001
+        (["31.12.2020", "1.2.2020"], [datetime(2020, 12, 31), datetime(2020, 2, 1)]),  # noqa: DTZ001
+        (["03/04/2020", "01/02/2020"], ["03/04/2020", "01/02/2020"]),
+        (["31/12/2020", "12/31/2020"], ["31/12/2020", "12/31/2020"]),
+    ],
+)
+def test_csv_dates_are_read_where_day_and_month_are_certain(tmp_path: Path, dates: list[str], expected: list) -> None:
+    rows = "".join(f"{one},a\n" for one in dates)
+    assert cells(read_csv(text(tmp_path, f"when,b\n{rows}")))["when"] == expected
+
+
+def test_csv_of_many_rows_keeps_a_late_change_of_type(tmp_path: Path) -> None:
+    content = "a,b\n" + "1,2\n" * 400_000 + "x,2.5\n"
+    source = read_csv(text(tmp_path, gzip.compress(content.encode(), 1), "table.csv.gz"))
+    assert source.table.num_rows == 400_001
+    assert str(source.table.schema.field("a").type) == "string"
+    assert source.table["b"][-1].as_py() == 2.5
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"abc\ndef\n", "no delimiter found, tried comma, semicolon, tab, bar"),
+        (b"a,b,a\n1,2,3\n", "names the column 'a' twice"),
+        (b"a,\0\n", "is no text, for it holds a zero byte"),
+        (b"a,b\n1,2,3\n4,5,6\n", "none of its rows has 2 values like its first, row 1 has 3"),
+        (b"a,b\n\x81,2\n", "neither UTF-8 nor Windows-1252; save it as UTF-8"),
+    ],
+)
+def test_csv_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(SourceError, match=f"table.csv: .*{message}"):
+        read_csv(text(tmp_path, content))
+    with pytest.raises(SourceError, match=r"missing\.csv: cannot be read"):
+        read_csv(str(tmp_path / "missing.csv"))
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(',;\t|"\n\r 0a.é/-', max_size=200).map(str.encode)))
+@FUZZ
+def test_csv_of_any_bytes_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
+    with suppress(SourceError):
+        source = read_csv(text(tmp_path, content))
+        assert len(source.is_test) == source.table.num_rows
+
+
+def test_parquet_file_and_folder_keep_their_types(tmp_path: Path) -> None:
+    pq.write_table(TABLE.slice(0, 300), tmp_path / "train-0.parquet")
+    pq.write_table(TABLE.slice(300).select(["when", "x", "town"]), tmp_path / "test.parquet")
+    source = read_parquet(str(tmp_path))
+    assert source.table.equals(TABLE)
+    assert source.is_test.tolist() == [False] * 300 + [True] * 100
+    assert source.origin(301) == "test.parquet row 2"
+    assert read_parquet(str(tmp_path / "train-0.parquet")).table.equals(TABLE.slice(0, 300))
+
+
+def test_parquet_of_pandas_loses_its_index(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1, 2]}, index=[7, 9])
+    frame.to_parquet(tmp_path / "frame.parquet")
+    source = read_parquet(str(tmp_path / "frame.parquet"))
+    assert cells(source) == {"x": [1, 2]}
+    assert source.notes == ["__index_level_0__ left out, the index of a pandas frame"]
+
+
+def test_parquet_with_other_columns_or_types_is_refused(tmp_path: Path) -> None:
+    pq.write_table(TABLE, tmp_path / "a.parquet")
+    pq.write_table(TABLE.drop_columns("x"), tmp_path / "b.parquet")
+    with pytest.raises(SourceError, match=r"b\.parquet: lacks the column 'x' that a\.parquet has"):
+        read_parquet(str(tmp_path))
+    pq.write_table(TABLE.append_column("y", TABLE["x"]), tmp_path / "b.parquet")
+    with pytest.raises(SourceError, match=r"a\.parquet: lacks the column 'y' that b\.parquet has"):
+        read_parquet(str(tmp_path))
+    pq.write_table(TABLE.set_column(0, "x", TABLE["town"]), tmp_path / "b.parquet")
+    with pytest.raises(SourceError, match=r"b\.parquet: column 'x' is string, in a\.parquet it is double"):
+        read_parquet(str(tmp_path))
+    pq.write_table(pa.table([[1], [2]], names=["x", "x"]), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match=r"a\.parquet: (has the column 'x' twice|.*x)"):
+        read_parquet(str(tmp_path / "a.parquet"))
+
+
+def test_damaged_parquet_is_told_by_file_row_group_and_column(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(TABLE, file, row_group_size=150, write_page_checksum=True)
+    content = bytearray(file.read_bytes())
+    chunk = pq.read_metadata(file).row_group(1).column(1)
+    content[chunk.dictionary_page_offset + chunk.total_compressed_size // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(SourceError, match=r"a\.parquet: damaged in row group 2 of 3, column 'town' .*; fetch it again"):
+        read_parquet(str(file))
+    file.write_bytes(content[:-20])
+    with pytest.raises(SourceError, match=r"a\.parquet: not a readable Parquet file"):
+        read_parquet(str(file))
+
+
+@given(st.integers(0, 10**6), st.integers(0, 7), st.booleans())
+@FUZZ
+def test_parquet_with_a_flipped_bit_or_cut_is_whole_or_refused(tmp_path: Path, place: int, bit: int, cut: bool) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(TABLE, file, row_group_size=150, write_page_checksum=True)
+    content = bytearray(file.read_bytes())
+    place %= len(content)
+    content[place] ^= 1 << bit
+    file.write_bytes(content[:place] if cut else content)
+    with suppress(SourceError):
+        assert read_parquet(str(file)).table.equals(TABLE)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("breast_cancer", (569, 31)), ("wine", (178, 14)), ("iris", (150, 5))])
+def test_datasets_of_sklearn_are_read_by_name(name: str, shape: tuple[int, int]) -> None:
+    source = read_sklearn(f"sklearn:{name}")
+    assert source.table.shape == shape
+    assert source.table.column_names[-1] == "target"
+    assert source.origin(0) == f"{name} row 1"
+    assert source.quarantine == []
+
+
+def test_labels_of_sklearn_are_the_names_of_its_classes() -> None:
+    assert set(cells(read_sklearn("sklearn:breast_cancer"))["target"]) == {"malignant", "benign"}
+    with pytest.raises(SourceError, match="sklearn:boston: scikit-learn brings breast_cancer, digits, iris, wine"):
+        read_sklearn("sklearn:boston")
+
+
+@pytest.mark.filterwarnings("ignore:A network error")
+def test_openml_without_a_network_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+    with pytest.raises(SourceError, match=r"openml:31 cannot be fetched .*; go online and check its name, or save"):
+        read_openml("openml:31")
+
+
+def test_a_frame_is_taken_with_its_types() -> None:
+    frame = pd.DataFrame(
+        {
+            "mixed": [1, "x", None],
+            "size": pd.Categorical(["S", "L", None], ["S", "M", "L"], ordered=True),
+            "x": [1.5, np.nan, 2],
+            5: pd.array([1, None, 3], "Int64"),
+        },
+        index=[3, 4, 5],
+    )
+    source = read_frame(frame)
+    assert cells(source) == {
+        "mixed": ["1", "x", None],
+        "size": ["S", "L", None],
+        "x": [1.5, None, 2],
+        "5": [1, None, 3],
+    }
+    assert source.table.schema.field("size").type.ordered
+    assert source.notes == ["mixed holds values of several types, read as text"]
+    with pytest.raises(SourceError, match="frame: has the column 'x' twice"):
+        read_frame(pd.DataFrame([[1, 2]], columns=["x", "x"]))
+
+
+def test_the_format_of_a_table_is_told_by_its_name(tmp_path: Path) -> None:
+    pq.write_table(TABLE, tmp_path / "a.parquet")
+    found = {
+        path: table_format(path)
+        for path in ("sklearn:iris", "openml:31", "A.CSV", "a.tsv", "a.csv.gz", "a.parquet", str(tmp_path), "a.png")
+    }
+    assert list(found.values()) == ["sklearn", "openml", "csv", "csv", "csv", "parquet", "parquet", ""]
+    assert set(found.values()) - {""} == set(TABLE_READERS)

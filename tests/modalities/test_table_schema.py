@@ -1,0 +1,296 @@
+import math
+import string
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from tables import LABEL, tables
+
+from gansynth.errors import SourceError
+from gansynth.modalities.table.cells import arrow_type, to_arrow, to_cells
+from gansynth.modalities.table.config import ColumnSetting, TableConfig
+from gansynth.modalities.table.profile import find_equal_rows
+from gansynth.modalities.table.survey import Survey, survey
+from gansynth.samples import Column
+
+ROWS = 200
+HALF = [f"class {row % 2}" for row in range(ROWS)]
+RANDOM = np.random.default_rng(0)
+WORDS = ["".join(RANDOM.choice(list(string.ascii_lowercase), 5)) for _ in range(50)]
+
+
+def look(settings: tuple[ColumnSetting, ...] = (), label: list[object] | None = None, **columns: object) -> Survey:
+    table = pa.table({**columns, LABEL: label or HALF})
+    return survey(table, TableConfig(label=LABEL, columns=settings))
+
+
+def setting(name: str, kind: str, **more: object) -> ColumnSetting:
+    return ColumnSetting.model_validate({"name": name, "kind": kind, **more})
+
+
+def kinds(found: Survey) -> dict[str, str]:
+    return {column.name: column.kind for column in found.samples.columns}
+
+
+def told(found: Survey, what: str) -> dict[str, str]:
+    return {finding.column: finding.reason for finding in found.findings if finding.what == what}
+
+
+@given(tables())
+@settings(max_examples=100, deadline=None)
+def test_cells_of_any_table_come_back_as_they_were(table: pa.Table) -> None:
+    try:
+        found = survey(table, TableConfig(label=LABEL))
+    except SourceError as error:
+        assume("no column beside the label is left" not in str(error))
+        raise
+    back = to_arrow(found.samples.values, found.samples.columns)
+    original = table.take(pa.array(found.rows)).select(back.column_names)
+    assert back.schema.types == original.schema.types
+    for name in back.column_names:
+        assert back[name].to_pylist() == original[name].to_pylist()
+    dropped = told(found, "dropped")
+    assert {*back.column_names, *dropped, LABEL} == set(table.column_names)
+
+
+def test_kinds_are_inferred() -> None:
+    numbers = RANDOM.normal(size=ROWS).round(2)
+    found = look(
+        price=numbers,
+        whole=RANDOM.integers(0, 90, ROWS),
+        flag=RANDOM.integers(0, 2, ROWS),
+        truth=RANDOM.random(ROWS) < 0.5,
+        town=RANDOM.choice(WORDS, ROWS),
+        size=pa.array(pd.Categorical(RANDOM.choice(["S", "M", "L"], ROWS), ["S", "M", "L"], ordered=True)),
+        day=pa.array(RANDOM.integers(0, 9999, ROWS), pa.int32()).cast(pa.date32()),
+        mixed=[f"{number}" if row != 7 else "n.a." for row, number in enumerate(numbers)],
+        codes=[f"0{row % 90}" for row in range(ROWS)],
+    )
+    assert kinds(found) == {
+        "price": "numeric",
+        "whole": "integer",
+        "flag": "boolean",
+        "truth": "boolean",
+        "town": "categorical",
+        "size": "ordinal",
+        "day": "datetime",
+        "mixed": "numeric",
+        "codes": "categorical",
+    }
+    columns = {column.name: column for column in found.samples.columns}
+    assert columns["price"].decimals == 2
+    assert columns["flag"].categories == ("0", "1")
+    assert columns["size"].categories == ("S", "M", "L")
+    assert found.unusable == {7: "mixed: 'n.a.' is no number"}
+    assert told(found, "mixed") == {"mixed": "text read as numbers; 1 row(s) with other text set aside"}
+
+
+def test_columns_that_teach_nothing_are_dropped_with_their_reason() -> None:
+    found = look(
+        number=list(range(1000, 1000 + ROWS)),
+        uuid=[f"{row:x}-{row * 7919:x}" for row in range(ROWS)],
+        huge=[2**60 + row * 12345 for row in range(ROWS)],
+        essay=[" ".join(RANDOM.choice(WORDS, 8)) for _ in range(ROWS)],
+        constant=["same"] * ROWS,
+        nothing=pa.nulls(ROWS, pa.float64()),
+        untyped=pa.nulls(ROWS),
+        nested=[[row] for row in range(ROWS)],
+        unwanted=RANDOM.normal(size=ROWS),
+        # one value or none is something to learn
+        seldom=[None if row % 3 else "yes" for row in range(ROWS)],
+        settings=(setting("unwanted", "drop"),),
+    )
+    assert kinds(found) == {"seldom": "categorical"}
+    reasons = told(found, "dropped")
+    for name in ("number", "uuid", "huge"):
+        assert reasons[name].startswith("is an id: 200")
+    assert reasons["essay"].startswith("is free text: 200 texts of 8 words")
+    assert reasons["constant"] == "holds the same value in every row: 'same'"
+    assert reasons["nothing"] == "holds only nulls"
+    assert "neither numbers, text nor times" in reasons["untyped"]
+    assert "list<" in reasons["nested"]
+    assert reasons["unwanted"] == "is left out by modality.columns"
+
+
+def test_a_kind_that_is_given_is_taken() -> None:
+    found = look(
+        number=list(range(ROWS)),
+        rank=RANDOM.choice(["low", "high"], ROWS),
+        zip=RANDOM.integers(10000, 10040, ROWS),
+        text=[str(row % 7) if row != 3 else "many" for row in range(ROWS)],
+        when=[f"2020-01-{row % 28 + 1:02}" if row != 5 else "soon" for row in range(ROWS)],
+        count=[float(row % 30) if row != 9 else 0.5 for row in range(ROWS)],
+        settings=(
+            setting("number", "integer"),
+            setting("rank", "ordinal", order=["low", "middle", "high"]),
+            setting("zip", "categorical"),
+            setting("text", "numeric"),
+            setting("when", "datetime"),
+            setting("count", "integer"),
+        ),
+    )
+    assert list(kinds(found).values()) == ["integer", "ordinal", "categorical", "numeric", "datetime", "integer"]
+    assert found.unusable == {
+        3: "text: 'many' is no number",
+        5: "when: 'soon' is no time in ISO 8601",
+        9: "count: 0.5 is no whole number",
+    }
+    back = to_arrow(found.samples.values, found.samples.columns)
+    assert back["zip"].type == pa.int64()
+    assert back["when"][1].as_py() == datetime(2020, 1, 2)  # noqa: DTZ001 it has no zone
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "values", "message"),
+    [
+        ("boolean", {}, ["a", "b", "c"], "'x' has 3 values, a boolean one has two"),
+        ("ordinal", {"order": ["a", "b"]}, ["a", "b", "c"], "the order of 'x' lacks its value 'c'"),
+        ("datetime", {}, [1, 2, 3], "'x' is int64, which cannot be datetime"),
+        ("numeric", {}, [True, False, None], "'x' is bool, which cannot be numeric"),
+    ],
+)
+def test_a_kind_that_does_not_fit_is_refused(kind: str, more: dict, values: list, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        look((setting("x", kind, **more),), HALF[:3], x=values)
+
+
+def test_settings_that_name_nothing_are_refused() -> None:
+    with pytest.raises(SourceError, match=r"modality\.columns: the table has no column 'y'; it has 'x', 'label'"):
+        look((setting("y", "drop"),), x=list(range(ROWS)))
+    with pytest.raises(SourceError, match=r"modality\.label: the table has no column 'class'; it has 'x'"):
+        survey(pa.table({"x": [1]}), TableConfig(label="class"))
+    for wrong in (
+        {"label": "x", "columns": [{"name": "x", "kind": "drop"}]},
+        {"label": "y", "columns": [{"name": "x", "kind": "drop"}] * 2},
+        {"label": "y", "columns": [{"name": "x", "kind": "ordinal"}]},
+        {"label": "y", "columns": [{"name": "x", "kind": "drop", "order": ["a"]}]},
+    ):
+        with pytest.raises(ValidationError):
+            TableConfig.model_validate(wrong)
+
+
+def test_rows_without_a_label_or_with_an_infinite_number_are_set_aside() -> None:
+    values = [float(row) for row in range(6)]
+    values[1], values[2], values[4] = math.inf, math.nan, -math.inf
+    found = look(x=values, y=[1.5, None, 2.5, 3.5, 4.5, 5.5], label=["a", "b", "b", None, " ", "a"])
+    assert found.rows.tolist() == [0, 2, 5]
+    assert found.unusable == {
+        1: "x: inf is infinite, or as good as that",
+        3: "has no label",
+        4: "x: -inf is infinite, or as good as that",
+    }
+    assert found.nulls == 1, "NaN is a null"
+    assert to_arrow(found.samples.values, found.samples.columns)["x"].to_pylist() == [0.0, None, 5.0]
+
+
+def test_labels_are_classes_in_their_order() -> None:
+    x = RANDOM.normal(size=4)
+    assert look(x=x, label=["b", "a", "b", "a"]).samples.class_names == ("a", "b")
+    assert look(x=x, label=[10, 9, 10, 9]).samples.class_names == ("9", "10")
+    assert look(x=x, label=[1.0, 0.0, 1.0, math.nan]).samples.class_names == ("0", "1")
+    found = look(x=x, label=[True, False, True, False])
+    assert found.samples.labels.tolist() == [1, 0, 1, 0]
+    assert to_arrow(found.samples.labels[:, None].astype(float), (found.label,))[LABEL].to_pylist()[0] is True
+
+
+def test_a_column_that_is_no_label_is_refused() -> None:
+    x = RANDOM.normal(size=ROWS)
+    with pytest.raises(SourceError, match=r"'label' has 200 distinct values, at most 100 classes"):
+        look(x=x, label=list(range(ROWS)))
+    with pytest.raises(SourceError, match=r"'label' is timestamp\[us\]; labels are text, numbers or booleans"):
+        look(x=x, label=[datetime(2020, 1, 1)] * ROWS)  # noqa: DTZ001 it has no zone
+    with pytest.raises(SourceError, match=r"no usable row among its 2; row 1 has no label"):
+        look(x=[1, 2], label=["", ""])
+    with pytest.raises(SourceError, match=r"no column beside the label is left \('x' holds the same value"):
+        look(x=[1] * ROWS)
+
+
+def test_leaks_are_told_with_their_score_and_kept() -> None:
+    label = [f"class {row % 3}" for row in range(3 * ROWS)]
+    classes = np.arange(3 * ROWS) % 3
+    found = look(
+        label=label,
+        ordered=classes * 10 + RANDOM.random(3 * ROWS),
+        inside_out=np.array([5, 1, 9])[classes] + RANDOM.random(3 * ROWS),
+        named=[{"class 0": "x", "class 1": "y", "class 2": "z"}[name] for name in label],
+        related=classes + RANDOM.normal(size=3 * ROWS),
+        # near ids tell the label of the rows they were seen in, and of no other
+        many=[f"{row // 2}" for row in range(3 * ROWS)],
+        settings=(setting("many", "categorical"),),
+    )
+    leaks = {finding.column: finding.score for finding in found.findings if finding.what == "leak"}
+    assert set(leaks) == {"ordered", "inside_out", "named"} <= set(kinds(found))
+    assert all(score is not None and 0.99 < score <= 1 for score in leaks.values())
+
+
+def test_a_null_that_tells_the_label_is_a_leak() -> None:
+    rare = [row % 20 == 0 for row in range(10 * ROWS)]
+    values = [None if is_rare else value for is_rare, value in zip(rare, RANDOM.normal(size=10 * ROWS), strict=True)]
+    found = look(label=[str(one) for one in rare], paid=values, other=RANDOM.normal(size=10 * ROWS))
+    assert [finding.column for finding in found.findings] == ["paid"]
+
+
+def test_statistics_duplicates_and_nulls_are_counted() -> None:
+    found = look(
+        label=["a", "b", "a", "b"],
+        x=[1.5, 1.5, None, 4.0],
+        town=["Rome", "Rome", "Rome", None],
+        day=pa.array([0, 0, 2, 3], pa.int32()).cast(pa.date32()),
+    )
+    assert found.statistics == [
+        {"name": "x", "kind": "numeric", "dtype": "double", "nulls": 1, "distinct": 2}
+        | {"min": 1.5, "median": 1.5, "max": 4.0},
+        {"name": "town", "kind": "categorical", "dtype": "string", "nulls": 1, "distinct": 1, "top": [["Rome", 3]]},
+        {"name": "day", "kind": "datetime", "dtype": "date32[day]", "nulls": 0, "distinct": 3}
+        | {"min": "1970-01-01T00:00:00", "median": "1970-01-03T00:00:00", "max": "1970-01-04T00:00:00"},
+    ]
+    assert (found.duplicates, found.nulls) == (1, 2)
+    assert found.groups[0] == found.groups[1]
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 1.0, math.nan]), st.sampled_from([0.0, math.nan])), min_size=1))
+def test_rows_share_a_group_if_all_their_cells_are_equal(rows: list[tuple[float, float]]) -> None:
+    groups = find_equal_rows(np.array(rows))
+    texts = [repr(row) for row in rows]
+    assert len(set(zip(groups.tolist(), texts, strict=True))) == len(set(texts)) == len(set(groups.tolist()))
+
+
+def test_ten_thousand_categories_are_read() -> None:
+    towns = [f"town {row % 10_000}" for row in range(40_000)]
+    found = look(label=[str(row % 2) for row in range(40_000)], town=towns)
+    (column,) = found.samples.columns
+    assert len(column.categories) == 10_000
+    assert to_arrow(found.samples.values, found.samples.columns)["town"].to_pylist() == towns
+
+
+def test_cells_of_another_table_are_checked_against_the_columns() -> None:
+    columns = (Column("town", "categorical", "string", ("Oslo", "Rome")), Column("x", "integer", "int64"))
+    np.testing.assert_array_equal(to_cells(pa.table({"x": [7], "town": ["Rome"]}), columns), [[1, 7]])
+    with pytest.raises(SourceError, match=r"column 'town', row 2: 'Bonn' is none of its 2 categories"):
+        to_cells(pa.table({"x": [7, 8], "town": ["Rome", "Bonn"]}), columns)
+    with pytest.raises(SourceError, match=r"no column 'town'; it has 'x'"):
+        to_cells(pa.table({"x": [7]}), columns)
+    with pytest.raises(SourceError, match=r"column 'x': string cannot be read as integer"):
+        to_cells(pa.table({"x": ["seven"], "town": ["Rome"]}), columns)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pa.dictionary(pa.int16(), pa.large_string(), ordered=True),
+        pa.timestamp("ms", "America/New_York"),
+        pa.decimal128(10, 2),
+        pa.decimal256(40, 0),
+        pa.date64(),
+        pa.string_view(),
+        pa.float16(),
+    ],
+    ids=str,
+)
+def test_types_are_read_back_from_their_names(dtype: pa.DataType) -> None:
+    assert arrow_type(str(dtype)) == dtype
