@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from gansynth.artifacts import read_manifest
-from gansynth.classifiers import Classifier
+from gansynth.classifiers import Classifier, teacher_name
 from gansynth.devices import make_fabric
 from gansynth.errors import ArtifactError
 from gansynth.gans import FAMILIES
@@ -97,7 +97,7 @@ def save_model(
     description = {
         "gan": study.gan.model_dump(mode="json"),
         "modality": study.modality.model_dump(mode="json"),
-        "classifier": study.evaluation.classifier,
+        "classifier": teacher_name(study),
         "policy": policy,
         "policy_losses": policy_losses,
         "codec": teacher.codec.describe(),

@@ -5,8 +5,9 @@ embedding of fidelity metrics. All of them train with the same optimiser steps.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from gansynth.devices import make_fabric
 from gansynth.drawing import RowsByClass
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.base import Codec, EmbeddingNetwork
+from gansynth.modalities.table.estimators import ESTIMATORS, fit_estimator
+from gansynth.modalities.table.networks import MLP
+from gansynth.modalities.table.oversampling import smote
 from gansynth.samples import Samples, Values
 from gansynth.seeding import derive_seed, seeded_globally, torch_generator
 from gansynth.study import Study
@@ -37,24 +41,34 @@ class Diet:
     Attributes:
         real: Real training samples.
         balanced: Draw every class equally often (random oversampling); else as often as it occurs.
-        policy: Classical augmentation of every batch, by this policy of the modality; None for none.
-        synthetic: Synthetic samples, or None. They need `balanced`: with it all classes take the same part of a batch,
-            and those without synthetic samples fill theirs with real ones.
+        weighted: Let every class count equally much in the loss, however often it occurs.
+        policy: Classical augmentation by this policy of the modality; None for none.
+        synthetic: Synthetic samples, or None. Of images they need `balanced`: with it all classes take the same part of
+            a batch, and those without synthetic samples fill theirs with real ones.
         synthetic_targets: (M, classes), the label probabilities of `synthetic`.
-        shares: (classes,), how much of a class's part of a batch is synthetic, 0 to less than 1.
+        shares: (classes,), how much of a class's part of a batch is synthetic, 0 to less than 1; of the rows of tables
+            the mean counts, as how much of all weight is synthetic.
     """
 
     real: Samples
     balanced: bool = True
+    weighted: bool = False
     policy: str | None = None
     synthetic: Samples | None = None
     synthetic_targets: Floats | None = None
     shares: Floats | None = None
 
 
+class Predictor(Protocol):
+    """Whatever tells classes from stored samples."""
+
+    def probabilities(self, values: Values) -> Floats:
+        """Return class probabilities (N, classes)."""
+
+
 @dataclass(frozen=True)
 class Classifier:
-    """A trained classifier. `values` are stored samples, e.g. uint8 images (N, height, width, channels)."""
+    """A trained network. `values` are stored samples, e.g. uint8 images (N, height, width, channels)."""
 
     network: EmbeddingNetwork
     codec: Codec
@@ -78,25 +92,36 @@ class Classifier:
         return torch.cat(outputs).numpy()
 
 
-def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpose: str | int) -> Classifier:
-    """Train a classifier on a diet for a number of optimiser steps.
+def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpose: str | int) -> Predictor:
+    """Train the study's classifier on a diet; a network, for a number of optimiser steps.
 
-    Initial weights and batches depend on the study's seed, the repetition and the purpose, not on the diet, so
-    arms that share a purpose are paired.
+    All that is random depends on the study's seed, the repetition and the purpose, not on the diet, so arms that share
+    a purpose are paired.
     """
+    name = study.evaluation.classifier
+    if study.modality.kind == "table" and name in ESTIMATORS:
+        seed = derive_seed(study.seed, "classifier", repetition, *purpose) % 2**32
+        return fit_estimator(name, *weighted_rows(diet, seed), seed)
+    return fit_network(study, name, diet, steps, repetition, *purpose)
+
+
+def fit_network(study: Study, name: str, diet: Diet, steps: int, repetition: int, *purpose: str | int) -> Classifier:
+    """Train a network on a diet for a number of optimiser steps, with randomness as in `fit_classifier`."""
     fabric = make_fabric(study.compute)
     modality, settings = MODALITIES[study.modality.kind], study.evaluation
     codec = modality.codec.fit(diet.real, study.modality)
     n_classes = len(diet.real.class_names)
     seed = derive_seed(study.seed, "classifier", repetition, *purpose)
+    diet = _resampled(diet, seed % 2**32)
     with seeded_globally(seed, "weights"):
-        network = modality.build_classifier(settings.classifier, codec.shape, n_classes)
+        network = modality.build_classifier(name, codec.shape, n_classes)
     network = network.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_learning_rate_share, steps=steps))
     random = torch_generator(seed, "batches", device=fabric.device)
+    class_weights = torch.tensor(_class_weights(diet), device=fabric.device) if diet.weighted else None
     batches = Batches(diet, codec, fabric, settings.batch_size, random)
     trained, optimiser = fabric.setup(network, optimiser)
     trained.train()
@@ -104,12 +129,69 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
         images, targets = batches.draw()
         if diet.policy is not None:
             images, targets = modality.augment(images, targets, diet.policy, study.modality, random)
-        loss = F.cross_entropy(trained(images), targets)
+        loss = F.cross_entropy(trained(images), targets, class_weights)
         optimiser.zero_grad()
         fabric.backward(loss)
         optimiser.step()
         schedule.step()
     return Classifier(network.eval().requires_grad_(False), codec, fabric.device)
+
+
+class WeightedRows(NamedTuple):
+    """A diet as rows of a table: the rows, their class probabilities (N, K), and how much each counts, (N,)."""
+
+    rows: Samples
+    targets: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+
+
+def weighted_rows(diet: Diet, seed: int) -> WeightedRows:
+    """Return what a diet of rows of tables is made of, for classifiers that take all of it at once."""
+    diet = _resampled(diet, seed)
+    real, one_hot = diet.real, np.eye(len(diet.real.class_names))
+    targets = one_hot[real.labels]
+    weights = _class_weights(diet)[real.labels].astype(np.float64) if diet.weighted else np.ones(len(real))
+    share = 0.0 if diet.shares is None else float(diet.shares.mean())
+    if diet.synthetic is None or not len(diet.synthetic) or share == 0:
+        return WeightedRows(real, targets, weights)
+    made = diet.synthetic
+    more = one_hot[made.labels] if diet.synthetic_targets is None else diet.synthetic_targets
+    each = share / (1 - share) * weights.sum() / len(made)
+    return WeightedRows(
+        Samples.concatenate([real, made]),
+        np.concatenate([targets, more]),
+        np.concatenate([weights, np.full(len(made), each)]),
+    )
+
+
+def _resampled(diet: Diet, seed: int) -> Diet:
+    """Return a diet of rows of tables with its rows repeated or made by SMOTE, as it asks; of images, as it is."""
+    if diet.real.modality == "image":
+        return diet
+    if diet.policy == "smote":
+        return replace(diet, real=smote(diet.real, seed), policy=None, balanced=False)
+    if diet.balanced and diet.synthetic is None:
+        return replace(diet, real=_oversampled(diet.real, seed), balanced=False)
+    return diet
+
+
+def _oversampled(rows: Samples, seed: int) -> Samples:
+    """Repeat rows at random until every class is as large as the largest one."""
+    random, most = np.random.default_rng(seed), int(rows.counts.max())
+    repeated = [
+        random.choice(np.flatnonzero(rows.labels == label), most - count)
+        for label, count in enumerate(rows.counts)
+        if count
+    ]
+    return rows.take(np.concatenate([np.arange(len(rows)), *repeated]))
+
+
+def _class_weights(diet: Diet) -> Floats:
+    """Return weights (classes,) with which all classes count equally much; their mean over the rows is 1."""
+    counts = diet.real.counts
+    met = counts > 0
+    weights: Floats = np.where(met, len(diet.real) / (met.sum() * counts.clip(min=1)), 0).astype(np.float32)
+    return weights
 
 
 def _learning_rate_share(step: int, steps: int) -> float:
@@ -165,3 +247,9 @@ class _Pool:
         labels = torch.searchsorted(weights, uniform[0] * weights[-1], right=True).clamp(max=len(weights) - 1)
         rows = self.by_class.pick(labels, uniform[1])
         return self.values[rows], self.targets[rows]
+
+
+def teacher_name(study: Study) -> str:
+    """Return the name of the network that teaches: the study's classifier, if that is one."""
+    name = study.evaluation.classifier
+    return MLP if study.modality.kind == "table" else name

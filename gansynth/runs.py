@@ -15,6 +15,7 @@ from gansynth.errors import ArtifactError
 
 # files that one stage leaves in its artifact and another reads
 QUARANTINE_FILE = "quarantine.json"
+COLUMNS_FILE = "columns.json"
 METRICS_FILE = "metrics.jsonl"
 SETBACKS_FILE = "setbacks.json"
 

@@ -69,6 +69,11 @@ class Samples:
         return "image" if self.schema is None else "table"
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        """What describes a row of a table; images have no columns."""
+        return self.schema.columns if self.schema else ()
+
+    @property
     def counts(self) -> Indices:
         """Number of samples per class, in label order."""
         return np.bincount(self.labels, minlength=len(self.class_names)).astype(np.int64)

@@ -1,30 +1,39 @@
 """The study: one typed, frozen description of a run. Its fields are also the TOML keys and the Prefect form."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from gansynth.gans import AnyGan, ResidualConfig
-from gansynth.modalities import AnyModality, ImageConfig
+from gansynth.arms import ARMS, STANDARD_ARMS, ArmName, has_gan
+from gansynth.gans import FAMILIES, AnyGan, ResidualConfig
+from gansynth.modalities import AnyModality, ImageConfig, TableConfig
 from gansynth.remote import is_url, split_url
 from gansynth.settings import Settings
 
-ArmName = Literal["real", "oversampled", "classical", "gan", "gan+classical", "shuffled"]
 MetricName = Literal["balanced_accuracy", "accuracy", "macro_f1", "average_precision"]
 FileFormat = Literal["parquet", "folder", "webdataset"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Ratio = Annotated[float, Field(ge=0, lt=1)]
 
 
+NAMED_SOURCES = ("torchvision:", "sklearn:", "openml:")
+
+
+def is_named(path: str) -> bool:
+    """Tell whether a source is a dataset of a library, by its name."""
+    return path.startswith(NAMED_SOURCES)
+
+
 class SourceConfig(Settings):
     """Where the labelled data come from."""
 
     path: str = Field(
-        description="A folder, a Parquet file, a folder with `train` and `test` parts of either, the same at an `s3://`"
-        " or `gs://` URL, or `torchvision:NAME` for a dataset of torchvision. Relative paths start at the study file;"
-        " credentials for a URL are taken from the environment and never stored."
+        description="Of images: a folder, a Parquet file, or a folder with `train` and `test` parts of either; of a"
+        " table: a CSV or Parquet file. Or the same at an `s3://` or `gs://` URL, or a dataset by its name:"
+        " `torchvision:NAME`, `sklearn:NAME`, `openml:NAME`. Relative paths start at the study file; credentials for"
+        " a URL are taken from the environment and never stored."
     )
-    format: Literal["auto", "image_folder", "parquet", "labels_csv", "torchvision"] = Field(
+    format: Literal["auto", "image_folder", "parquet", "labels_csv", "torchvision", "csv", "sklearn", "openml"] = Field(
         default="auto", description="How the source is laid out; `auto` looks at what is there."
     )
     max_bad_share: Share = Field(default=0.05, description="Share of unreadable samples above which ingestion stops.")
@@ -133,13 +142,16 @@ class EvaluationConfig(Settings):
         default=5, ge=2, le=99, description="Independent repetitions: split, generator, classifiers."
     )
     arms: tuple[ArmName, ...] = Field(
-        default=("real", "oversampled", "classical", "gan", "gan+classical"),
-        description="What is compared. `shuffled` is the negative control: `gan` with shuffled synthetic labels.",
+        default=STANDARD_ARMS["image"],
+        description="What is compared. `shuffled` is the negative control: `gan` with shuffled synthetic labels. Of"
+        " images: `real`, `oversampled`, `classical`, `gan`, `gan+classical`; of tables: `real`, `threshold`,"
+        " `weights`, `oversampled`, `smote`, `gan`, `gan+smote`.",
     )
     metric: MetricName = Field(default="balanced_accuracy", description="The metric that the verdict speaks of.")
     classifier: str = Field(
         default="small_resnet",
-        description="Downstream classifier: `small_resnet`, or the name of a torchvision classifier.",
+        description="Downstream classifier: of images, `small_resnet` or the name of a torchvision classifier; of"
+        " tables, `hist_gradient_boosting`, `logistic_regression` or `mlp`.",
     )
     steps: int = Field(
         default=400,
@@ -148,10 +160,10 @@ class EvaluationConfig(Settings):
     )
     batch_size: int = Field(default=64, ge=2, description="Samples in each of these steps.")
     learning_rate: float = Field(default=3e-3, gt=0, description="Peak learning rate of AdamW.")
-    labels: Literal["soft", "hard"] = Field(
+    labels: Literal["soft", "hard", "teacher"] = Field(
         default="soft",
-        description="Label of a synthetic sample: `hard`, the class it was asked for; `soft`, the mean of that and"
-        " the probabilities of the teacher trained on real training rows.",
+        description="Label of a synthetic sample: `hard`, the class it was asked for; `teacher`, the probabilities by"
+        " the teacher trained on real training rows; `soft`, the mean of both.",
     )
     ratios: tuple[Ratio, ...] = Field(
         default=(0.0, 0.9),
@@ -189,8 +201,8 @@ class EvaluationConfig(Settings):
             raise ValueError("arms must not repeat")
         if "real" not in self.arms:
             raise ValueError("arms must include 'real', which every other arm is compared with")
-        if not {"gan", "gan+classical"} & set(self.arms):
-            raise ValueError("arms must include 'gan' or 'gan+classical', which the verdict is about")
+        if not any(has_gan(arm) for arm in self.arms):
+            raise ValueError("arms must include one with a GAN, such as 'gan', which the verdict is about")
         return self
 
 
@@ -233,6 +245,24 @@ class ComputeConfig(Settings):
         return self
 
 
+THINGS = {"image": "images", "table": "tables"}
+TABLE_DEFAULTS: dict[str, dict[str, Any]] = {
+    "gan": {"kind": "tabular"},
+    "generation": {"amount": 1000, "latent_scale": 1.0},
+    "evaluation": {
+        "arms": STANDARD_ARMS["table"],
+        "metric": "average_precision",
+        "classifier": "hist_gradient_boosting",
+        "labels": "teacher",
+        "ratios": (0.0, 0.5),
+        "ratios_with_classical": (0.0, 0.5),
+        "inner_folds": 5,
+        "smallest_gain": 0.01,
+    },
+}
+"""Defaults that a study of a table has instead of those of images."""
+
+
 class Study(Settings):
     """One run, completely described."""
 
@@ -256,10 +286,46 @@ class Study(Settings):
     )
     compute: ComputeConfig = Field(default_factory=ComputeConfig, description="Where the work runs.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_defaults_of_tables(cls, data: Any) -> Any:  # noqa: ANN401  # unchecked input
+        """Let what a study of a table leaves open be what is best for tables."""
+        if not isinstance(data, dict) or not _is_table(data.get("modality")):
+            return data
+        filled = dict(data)
+        for section, settings in TABLE_DEFAULTS.items():
+            given = data.get(section, {})
+            if isinstance(given, dict) and not (section == "gan" and "kind" in given):
+                filled[section] = settings | given
+        return filled
+
+    @model_validator(mode="after")
+    def _check_modality(self) -> "Study":
+        kind = self.modality.kind
+        if FAMILIES[self.gan.kind].modality != kind:
+            fitting = [name for name, family in FAMILIES.items() if family.modality == kind]
+            raise ValueError(f"gan.kind: {self.gan.kind!r} makes no {THINGS[kind]}; use {' or '.join(fitting)}")
+        for arm in self.evaluation.arms:
+            if arm not in ARMS[kind]:
+                raise ValueError(f"evaluation.arms: {arm!r} is no arm for {THINGS[kind]}; use {', '.join(ARMS[kind])}")
+        if kind == "table" and self.generation.format != "parquet":
+            raise ValueError("generation.format: tables are written as 'parquet'")
+        if kind == "table" and self.gan.augmentation:
+            raise ValueError("gan.augmentation: is for images; tables have none")
+        if kind == "table" and self.evaluation.inception_weights:
+            raise ValueError("evaluation.inception_weights: are for images; leave them out")
+        return self
+
     @model_validator(mode="after")
     def _check_flip(self) -> "Study":
-        if "flip" in self.gan.augmentation and not self.modality.flip:
+        if "flip" in self.gan.augmentation and isinstance(self.modality, ImageConfig) and not self.modality.flip:
             raise ValueError(
                 "gan.augmentation may include 'flip' only if modality.flip says that mirror images are valid"
             )
         return self
+
+
+def _is_table(modality: Any) -> bool:  # noqa: ANN401  # unchecked input
+    if isinstance(modality, dict):
+        return modality.get("kind", "table" if "label" in modality else "image") == "table"
+    return isinstance(modality, TableConfig)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.remote import is_url
 from gansynth.runs import Run
-from gansynth.study import Study
+from gansynth.study import Study, is_named
 
 LONGEST_VALUE = 80
 PATHS = (("source", "path"), ("evaluation", "inception_weights"))
@@ -109,7 +109,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _absolute(source: str, folder: Path) -> str:
-    if source.startswith("torchvision:") or is_url(source):
+    if is_named(source) or is_url(source):
         return source
     return str((folder / Path(source).expanduser()).resolve())
 

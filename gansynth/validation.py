@@ -6,6 +6,7 @@ the same rows, once over- and under-confidence are taken out of it: each candida
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -51,21 +52,37 @@ def choose(
     """
     if len(candidates) == 1:
         return candidates[0], {}
+    unknown = [candidate for candidate in candidates if candidate not in known]
+    measured = {}
+    for candidate in unknown:
+        found = out_of_fold(study, real, groups, seed_index, partial(diet_of, candidate))
+        measured[candidate] = calibrated_log_loss(real.labels, found)
+    losses = {candidate: (measured if candidate in measured else known)[candidate] for candidate in candidates}
+    return min(candidates, key=losses.__getitem__), losses
+
+
+def out_of_fold(
+    study: Study, real: Samples, groups: Indices, seed_index: int, diet_of: Callable[[Mask], Diet]
+) -> Floats:
+    """Return class probabilities of training rows (N, K) by classifiers that were trained on the others.
+
+    Args:
+        study: Says how many folds and optimiser steps there are.
+        real: The training rows.
+        groups: Numbers that duplicates among them share, (N,).
+        seed_index: Which repetition this is.
+        diet_of: Returns what a classifier is trained on, given which of the rows it may see, (N,).
+    """
     folds = study.evaluation.inner_folds
     fold_of = inner_folds(real.labels, groups, folds, numpy_generator(study.seed, "inner", seed_index))
-    unknown = [candidate for candidate in candidates if candidate not in known]
-    predicted = {candidate: np.zeros((len(real), len(real.class_names)), np.float32) for candidate in unknown}
+    predicted = np.zeros((len(real), len(real.class_names)), np.float32)
     for fold in range(folds):
         seen = fold_of != fold
         if seen.all() or not seen.any():
             continue  # fewer rows than folds
-        for candidate in unknown:
-            diet = diet_of(candidate, seen)
-            classifier = fit_classifier(study, diet, study.evaluation.inner_steps, seed_index, "inner", fold)
-            predicted[candidate][~seen] = classifier.probabilities(real.values[~seen])
-    measured = {candidate: calibrated_log_loss(real.labels, found) for candidate, found in predicted.items()}
-    losses = {candidate: (measured if candidate in measured else known)[candidate] for candidate in candidates}
-    return min(candidates, key=losses.__getitem__), losses
+        classifier = fit_classifier(study, diet_of(seen), study.evaluation.inner_steps, seed_index, "inner", fold)
+        predicted[~seen] = classifier.probabilities(real.values[~seen])
+    return predicted
 
 
 def calibrated_log_loss(labels: Indices, probabilities: Floats) -> float:

@@ -6,8 +6,9 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from gansynth import evaluation
+from gansynth.arms import ArmName
 from gansynth.runs import Run, repetition_label
-from gansynth.study import ArmName, Study
+from gansynth.study import Study
 from pipelines.stages import Stage, Unit, opened
 from pipelines.workers import in_worker
 

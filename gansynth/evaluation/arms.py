@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from gansynth.arms import Arm
 from gansynth.checkpoints import TrainedModel
-from gansynth.classifiers import Classifier, Diet, Floats, fit_classifier
+from gansynth.classifiers import Diet, Floats, Predictor, fit_classifier
 from gansynth.samples import Indices, Samples
 from gansynth.seeding import numpy_generator
 from gansynth.study import Study
@@ -36,10 +36,14 @@ class Synthetic(NamedTuple):
 def prepare_synthetic(
     samples: Samples, teacher_probabilities: Floats, model: TrainedModel, study: Study, repetition: int, arm: Arm
 ) -> Synthetic:
-    """Give synthetic samples their training labels, hard or soft, or shuffle them for the negative control."""
+    """Give synthetic samples their training labels, as the study says, or shuffle them for the negative control."""
     asked = np.eye(len(samples.class_names), dtype=np.float32)[samples.labels]
-    soft = study.evaluation.labels == "soft"
-    targets: Floats = (asked + teacher_probabilities) / np.float32(2) if soft else asked
+    kinds: dict[str, Floats] = {
+        "hard": asked,
+        "soft": (asked + teacher_probabilities) / np.float32(2),
+        "teacher": teacher_probabilities,
+    }
+    targets = kinds[study.evaluation.labels]
     if arm.shuffled:
         order = numpy_generator(study.seed, "shuffle", repetition).permutation(len(samples))
         samples = Samples(samples.values, samples.labels[order], samples.class_names)
@@ -63,21 +67,22 @@ def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None) -
     abound, synthetic ones only take their place.
     """
     if synthetic is None or mix.ratio == 0 or len(synthetic.samples) == 0:
-        return Diet(real, arm.balanced, mix.policy)
+        return Diet(real, arm.balanced, arm.weighted, mix.policy)
     counts = real.counts
     rarest = counts[counts > 0].min()  # a fold may have no row of a class whose rows are all duplicates of each other
     rarity = np.sqrt(rarest / counts.clip(min=rarest)) if arm.augmented else np.ones(len(counts))
     shares = (mix.ratio * rarity).astype(np.float32)
-    return Diet(real, arm.balanced, mix.policy, synthetic.samples, synthetic.targets, shares)
+    return Diet(real, arm.balanced, arm.weighted, mix.policy, synthetic.samples, synthetic.targets, shares)
 
 
-def fit_arm(study: Study, diet: Diet, repetition: int, model: TrainedModel | None) -> Classifier:
+def fit_arm(study: Study, diet: Diet, repetition: int, model: TrainedModel | None) -> Predictor:
     """Train an arm's final classifier; all arms of a repetition share initial weights and batch seeds.
 
-    The teacher has been trained in just this way on real rows with classical augmentation, so it serves an arm that
-    trains on them alone.
+    The teacher of images has been trained in just this way on real rows with classical augmentation, so it serves an
+    arm that trains on them alone.
     """
-    if model is not None and diet.synthetic is None and diet.policy == model.policy:
+    of_images = study.modality.kind == "image"
+    if of_images and model is not None and diet.synthetic is None and diet.policy == model.policy:
         return model.teacher
     return fit_classifier(study, diet, study.evaluation.steps, repetition, "arm")
 
@@ -96,7 +101,7 @@ def choose_mix(
         The chosen mix and the loss of every candidate; no losses if there is just one candidate.
     """
     ratios = study.evaluation.ratios_with_classical if arm.augmented else study.evaluation.ratios
-    policies = study.modality.classical if arm.augmented else (None,)
+    policies: tuple[str | None, ...] = study.modality.classical if arm.augmented else (None,)
     candidates = [Mix(policy, ratio) for ratio in sorted(set(ratios)) for policy in policies]
     known = {Mix(policy, 0.0): loss for policy, loss in model.policy_losses.items()} if arm.augmented else {}
 

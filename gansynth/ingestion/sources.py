@@ -11,6 +11,7 @@ from PIL import Image
 
 from gansynth.artifacts import file_digest
 from gansynth.errors import SourceError
+from gansynth.study import is_named
 
 LABELS_FILE = "labels.csv"
 TORCHVISION_PREFIX = "torchvision:"
@@ -78,12 +79,12 @@ def choose_format(path: str, wanted: str = "auto") -> str:
 
 
 def fingerprint(path: str) -> str:
-    """Return a SHA-256 of a source's content: the names below it and their bytes; for torchvision, of the name.
+    """Return a SHA-256 of a source's content: the names below it and their bytes; of a dataset of a library, its name.
 
     Where the source lies and when its files were touched make no difference; that a file cannot be read does.
     """
     content = hashlib.sha256()
-    if path.startswith(TORCHVISION_PREFIX):
+    if is_named(path):
         content.update(path.encode())
         return content.hexdigest()
     root = Path(path)

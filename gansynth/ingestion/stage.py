@@ -1,8 +1,9 @@
-"""The ingestion stage: a source of labelled images becomes the dataset of a run."""
+"""The ingestion stage: a source of labelled samples becomes the dataset of a run."""
 
 import json
 import shutil
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,28 +14,34 @@ from gansynth.artifacts import is_current, publish
 from gansynth.datasets import write_dataset
 from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
-from gansynth.ingestion.duplicates import Duplicates, find_duplicates
+from gansynth.ingestion.duplicates import find_duplicates
 from gansynth.ingestion.mirrors import RemoteSource, find_remote, mirror
 from gansynth.ingestion.readers import READERS
+from gansynth.ingestion.rows import read_rows
 from gansynth.ingestion.sources import Record, Source, choose_format, fingerprint, natural_order
-from gansynth.modalities.image import ImageConfig
+from gansynth.ingestion.tables import choose_table_format
+from gansynth.modalities import ImageConfig, TableConfig
 from gansynth.modalities.image.storage import Pixels
 from gansynth.progress import Progress
 from gansynth.remote import is_url
-from gansynth.runs import QUARANTINE_FILE, Run
-from gansynth.samples import Dataset, Samples
+from gansynth.runs import COLUMNS_FILE, QUARANTINE_FILE, Run
+from gansynth.samples import Dataset, Indices, Samples
 from gansynth.study import SourceConfig, Study
 from gansynth.study_files import save_study
+
+OF_INGESTION = {"kind", "size", "channels", "fit", "label", "columns"}
+"""Settings of a modality that decide what is read; all others decide what is made of it."""
 
 
 def ingest(study: Study, run: Run) -> Path:
     """Read, convert and check the source of a study, and publish the dataset at `run.dataset`.
 
     Beside the samples, the artifact holds `quarantine.json`: a list of `source` (where) and `reason` for each sample
-    that could not be used. The manifest counts `rows`, of these `train` and `test`; `quarantined`; `classes`;
-    `exact_duplicates`, rows with the pixels of an earlier row; `near_duplicates`, further rows that only resemble
-    one; and `conflicting_labels`, rows whose pixels occur under another class too. Duplicates and conflicts are
-    kept: splits keep a group together.
+    that could not be used; and of a table `columns.json`: what was found out about its columns. The manifest counts
+    `rows`, of these `train` and `test`; `quarantined`; `classes`; `exact_duplicates`, rows with the content of an earlier
+    row; `near_duplicates`, further images that only resemble one; and `conflicting_labels`, rows whose content occurs
+    under another class too; of a table also `columns`, `nulls`, `dropped` columns and suspected `leaks`. Duplicates and
+    conflicts are kept: splits keep a group together.
 
     An artifact that was made by the same settings from a source with the same content is left as it is. Of a remote
     source, the content counts as the same if the names, sizes and times of its objects are.
@@ -58,22 +65,44 @@ def ingest(study: Study, run: Run) -> Path:
         publish(run.dataset, "ingest", request, {}) as draft,
         mirror(remote, run) if remote else nullcontext(source.path) as path,
     ):
-        found = _read(path, choose_format(path, source.format))
-        with Progress(run.progress / "ingest.json", "Reading images", found.total) as progress:
-            rows = _collect(found, study.modality, progress)
-        _check(rows, source)
-        with Progress(run.progress / "ingest.json", "Finding duplicates", len(rows.images)) as progress:
-            duplicates = find_duplicates(rows.images, source.near_duplicate_distance, progress.update)
-        dataset = Dataset(
-            Samples(rows.images, np.array([rows.names.index(label) for label in rows.labels]), rows.names),
-            is_test=np.array(rows.is_test),
-            groups=duplicates.groups,
-        )
+        layout = _format(study, path)
+        if isinstance(study.modality, TableConfig):
+            found = read_rows(path, layout, study.modality)
+            (draft.path / COLUMNS_FILE).write_text(json.dumps(found.about, indent=1))
+            names, labels = found.dataset.samples.class_names, found.dataset.samples.labels
+            _check([names[label] for label in labels], names, found.quarantine, source)
+            dataset, quarantine, counts = found.dataset, found.quarantine, found.counts
+            exact = dataset.groups
+        else:
+            dataset, quarantine, exact = _read_images(study.modality, source, _read(path, layout), run)
+            counts = {}
         write_dataset(draft.path, dataset)
-        (draft.path / QUARANTINE_FILE).write_text(json.dumps(rows.quarantine, indent=1))
-        draft.counts |= {"quarantined": len(rows.quarantine), **_counts(dataset, duplicates)}
+        (draft.path / QUARANTINE_FILE).write_text(json.dumps(quarantine, indent=1))
+        draft.counts |= {"quarantined": len(quarantine), **_counts(dataset, exact), **counts}
     shutil.rmtree(run.mirror, ignore_errors=True)
     return run.dataset
+
+
+def _read_images(
+    config: ImageConfig, source: SourceConfig, found: Source, run: Run
+) -> tuple[Dataset, list[dict[str, str]], Indices]:
+    """Return the dataset of a source of images, what cannot be used of it, and numbers that equal images share."""
+    with Progress(run.progress / "ingest.json", "Reading images", found.total) as progress:
+        rows = _collect(found, config, progress)
+    _check(rows.labels, rows.names, rows.quarantine, source)
+    with Progress(run.progress / "ingest.json", "Finding duplicates", len(rows.images)) as progress:
+        duplicates = find_duplicates(rows.images, source.near_duplicate_distance, progress.update)
+    labels = np.array([rows.names.index(label) for label in rows.labels])
+    samples = Samples(rows.images, labels, rows.names)
+    return Dataset(samples, np.array(rows.is_test), duplicates.groups), rows.quarantine, duplicates.exact
+
+
+def _format(study: Study, path: str) -> str:
+    """Return the format of a source, a key of READERS or of TABLE_READERS."""
+    wanted = study.source.format
+    if study.modality.kind == "image":
+        return choose_format(path, wanted)
+    return choose_table_format(path, wanted)
 
 
 class _Rows(NamedTuple):
@@ -87,22 +116,21 @@ class _Rows(NamedTuple):
 
 
 def _request(study: Study, remote: RemoteSource | None) -> dict[str, Any]:
-    layout, content = (study.source.format, remote.fingerprint) if remote else _look_over(study.source)
+    layout, content = (study.source.format, remote.fingerprint) if remote else _look_over(study)
     settings = study.source.model_dump(include={"max_bad_share", "near_duplicate_distance"})
     return {
         "source": {"format": layout, "content": content, **settings},
-        "modality": study.modality.model_dump(include={"kind", "size", "channels", "fit"}),
+        "modality": study.modality.model_dump(mode="json", include=OF_INGESTION),
     }
 
 
-def _look_over(source: SourceConfig) -> tuple[str, str]:
+def _look_over(study: Study) -> tuple[str, str]:
     """Return format and fingerprint of a local source."""
+    path = study.source.path
     try:
-        return choose_format(source.path, source.format), fingerprint(source.path)
+        return _format(study, path), fingerprint(path)
     except OSError as error:
-        raise SourceError(
-            f"source.path: {source.path} cannot be read ({error.strerror}); mend its permissions"
-        ) from None
+        raise SourceError(f"source.path: {path} cannot be read ({error.strerror}); mend its permissions") from None
 
 
 def _read(path: str, layout: str) -> Source:
@@ -144,21 +172,23 @@ def _pixels(record: Record, config: ImageConfig) -> tuple[Pixels | None, str]:
         return None, str(error)
 
 
-def _check(rows: _Rows, source: SourceConfig) -> None:
-    bad, total = len(rows.quarantine), len(rows.quarantine) + len(rows.labels)
+def _check(
+    labels: Sequence[str], names: tuple[str, ...], quarantine: Sequence[Mapping[str, str]], source: SourceConfig
+) -> None:
+    bad, total = len(quarantine), len(quarantine) + len(labels)
     if total == 0:
-        raise SourceError(f"source.path: {source.path} holds no images")
+        raise SourceError(f"source.path: {source.path} holds no samples")
     if bad > source.max_bad_share * total:
-        first = rows.quarantine[0]
+        first = quarantine[0]
         raise SourceError(
             f"source.path: {bad} of {total} samples of {source.path} are unusable, the first is {first['source']!r}:"
             f" {first['reason']}; mend or remove them, or raise source.max_bad_share ({source.max_bad_share})"
         )
-    if len(rows.names) < 2:
-        names = ", ".join(map(repr, rows.names)) or "none"
-        raise SourceError(f"source.path: {source.path} has too few classes: {names}; at least two are needed")
-    counts = Counter(rows.labels)
-    for name in rows.names:
+    if len(names) < 2:
+        listed = ", ".join(map(repr, names)) or "none"
+        raise SourceError(f"source.path: {source.path} has too few classes: {listed}; at least two are needed")
+    counts = Counter(labels)
+    for name in names:
         if counts[name] < 2:
             raise SourceError(
                 f"source.path: class {name!r} of {source.path} has {counts[name]} usable sample(s), at least 2 are"
@@ -166,17 +196,21 @@ def _check(rows: _Rows, source: SourceConfig) -> None:
             )
 
 
-def _counts(dataset: Dataset, duplicates: Duplicates) -> dict[str, int]:
-    labels, rows = dataset.samples.labels, len(dataset)
-    distinct = len(np.unique(duplicates.exact))
-    contents = np.unique(np.stack([duplicates.exact, labels]), axis=1)[0]
-    in_conflict = np.bincount(contents)[duplicates.exact] > 1
+def _counts(dataset: Dataset, exact: Indices) -> dict[str, int]:
+    """Count rows and duplicates; rows with the same number in `exact` are equal."""
+    rows, distinct = len(dataset), len(np.unique(exact))
     return {
         "rows": rows,
         "train": int((~dataset.is_test).sum()),
         "test": int(dataset.is_test.sum()),
         "classes": len(dataset.samples.class_names),
         "exact_duplicates": rows - distinct,
-        "near_duplicates": distinct - len(np.unique(duplicates.groups)),
-        "conflicting_labels": int(in_conflict.sum()),
+        "near_duplicates": distinct - len(np.unique(dataset.groups)),
+        "conflicting_labels": _conflicts(exact, dataset.samples.labels),
     }
+
+
+def _conflicts(exact: Indices, labels: Indices) -> int:
+    """Count the rows whose content occurs under another class too."""
+    contents = np.unique(np.stack([exact, labels]), axis=1)[0]
+    return int((np.bincount(contents)[exact] > 1).sum())

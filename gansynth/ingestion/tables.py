@@ -80,14 +80,26 @@ class TableSource(NamedTuple):
         raise IndexError(row)
 
 
-def table_format(path: str) -> str:
-    """Return the key in TABLE_READERS of the source at `path`; empty if it is none of a table by its name."""
-    for prefix in (SKLEARN_PREFIX, OPENML_PREFIX):
-        if path.startswith(prefix):
-            return prefix.removesuffix(":")
-    if path.lower().endswith(CSV_SUFFIXES):
+def choose_table_format(path: str, wanted: str = "auto") -> str:
+    """Return the format of the table at `path`, a key of TABLE_READERS: the wanted one, or by its name.
+
+    Raises:
+        SourceError: Nothing is there, its name tells of no table, or it does not go with the wanted format.
+    """
+    named = next((prefix for prefix in (SKLEARN_PREFIX, OPENML_PREFIX) if path.startswith(prefix)), "")
+    if not named and not Path(path).exists():
+        raise SourceError(f"source.path: {path} does not exist; relative paths start at the study file")
+    found = named.removesuffix(":") or _format_of_files(Path(path))
+    if wanted != "auto" and (wanted not in TABLE_READERS or bool(named) != (wanted in {"sklearn", "openml"})):
+        raise SourceError(f"source.format: {wanted!r} does not fit the table {path}; use 'auto'")
+    if not found and wanted == "auto":
+        raise SourceError(f"source.path: {path} is no CSV or Parquet file by its name; say which in source.format")
+    return found if wanted == "auto" else wanted
+
+
+def _format_of_files(place: Path) -> str:
+    if place.name.lower().endswith(CSV_SUFFIXES):
         return "csv"
-    place = Path(path)
     return "parquet" if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))) else ""
 
 

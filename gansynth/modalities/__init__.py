@@ -2,13 +2,15 @@
 
 import pyarrow as pa
 
-from gansynth.modalities import image
-from gansynth.modalities.base import Modality
+from gansynth.modalities import image, table
+from gansynth.modalities.base import Modality, unchanged
 from gansynth.modalities.image import ImageConfig
+from gansynth.modalities.table import TableConfig
+from gansynth.modalities.table.storage import SCHEMA_KEY
 
-__all__ = ["MODALITIES", "AnyModality", "ImageConfig", "Modality", "modality_of"]
+__all__ = ["MODALITIES", "AnyModality", "ImageConfig", "Modality", "TableConfig", "modality_of"]
 
-AnyModality = ImageConfig
+AnyModality = ImageConfig | TableConfig
 
 MODALITIES = {
     "image": Modality(
@@ -18,13 +20,19 @@ MODALITIES = {
         image.check_classifier,
         image.to_arrow,
         image.from_arrow,
-        image.encode_png,
+        draw=image.encode_png,
+    ),
+    "table": Modality(
+        table.Codec,
+        unchanged,
+        table.build_classifier,
+        table.check_classifier,
+        table.to_arrow,
+        table.from_arrow,
     ),
 }
 
-TABLE_KEY = b"gansynth_schema"
 
-
-def modality_of(table: pa.Table) -> str:
+def modality_of(stored: pa.Table) -> str:
     """Return the modality of the samples in a table that `to_arrow` made."""
-    return "table" if TABLE_KEY in (table.schema.metadata or {}) else "image"
+    return "table" if SCHEMA_KEY in (stored.schema.metadata or {}) else "image"

@@ -54,6 +54,17 @@ class EmbeddingNetwork(nn.Module):
         """Map network inputs (N, ...) to features (N, D)."""
 
 
+def unchanged(
+    inputs: Tensor,
+    targets: Tensor,
+    _policy: str,
+    _config: object,
+    _random: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Leave a batch as it is: for modalities that augment rows before they are drawn."""
+    return inputs, targets
+
+
 class Modality(NamedTuple):
     """What a sample is. `config` stands for the modality's own settings, which name its policies as `classical`.
 
@@ -76,4 +87,4 @@ class Modality(NamedTuple):
     check_classifier: Callable[[str, Any, int], None]
     to_arrow: Callable[[Samples, Mapping[str, pa.Array], Sequence[str], int], pa.Table]
     from_arrow: Callable[[pa.Table], Samples]
-    draw: Callable[[Values], bytes] | None
+    draw: Callable[[Values], bytes] | None = None

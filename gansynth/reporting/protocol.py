@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from gansynth import formats
 from gansynth.gans.base import PenaltyName
+from gansynth.modalities import ImageConfig, TableConfig
+from gansynth.modalities.table.estimators import ESTIMATORS
 from gansynth.reporting.findings import Findings
 from gansynth.study import ScarcityConfig, Study
 
@@ -15,16 +17,36 @@ POLICY_NAMES: dict[str, str] = {
     "affine+mixup": "affine maps with MixUp",
     "affine+cutmix": "affine maps with CutMix",
     "trivialaugment": "TrivialAugment",
+    "smote": "SMOTE",
 }
 
 
 def arm_descriptions(study: Study) -> dict[str, str]:
     """Return a line on each arm of the study."""
+    described = _of_tables() if study.modality.kind == "table" else _of_images(study)
+    return {arm: described[arm] for arm in study.evaluation.arms}
+
+
+def _of_tables() -> dict[str, str]:
+    tuned = "how probable a class must be to be predicted chosen on training rows"
+    return {
+        "real": "the real training rows as they are, nothing added",
+        "threshold": f"the same, with {tuned}: the control for mere tuning",
+        "weights": "real rows, every class counting equally much",
+        "oversampled": "real rows, those of smaller classes repeated: the control for mere resampling",
+        "smote": "real rows, smaller classes filled up by SMOTE",
+        "gan": f"real and synthetic rows, {tuned}",
+        "gan+smote": f"as smote, and synthetic rows, {tuned}",
+        "shuffled": "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help",
+    }
+
+
+def _of_images(study: Study) -> dict[str, str]:
     policies = [POLICY_NAMES[policy] for policy in study.modality.classical]
     classical = policies[0] if len(policies) == 1 else f"one of {formats.listed(policies)}, chosen by inner validation"
-    if study.modality.flip:
+    if isinstance(study.modality, ImageConfig) and study.modality.flip:
         classical += ", and flips"
-    described = {
+    return {
         "real": "the real training rows as they are, nothing added",
         "oversampled": "real rows, every class drawn equally often: the control for mere resampling",
         "classical": f"oversampled real rows with classical augmentation: {classical}",
@@ -32,7 +54,6 @@ def arm_descriptions(study: Study) -> dict[str, str]:
         "gan+classical": "as classical, and synthetic samples in every batch, more of the rarer classes",
         "shuffled": "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help",
     }
-    return {arm: described[arm] for arm in study.evaluation.arms}
 
 
 def protocol(findings: Findings) -> list[tuple[str, str]]:
@@ -91,6 +112,8 @@ def _scarcity(scarcity: ScarcityConfig) -> str:
 
 def _preparation(study: Study) -> str:
     modality = study.modality
+    if isinstance(modality, TableConfig):
+        return f"Columns are what the dataset's columns.json says; the label is {modality.label}."
     fit = {"pad": "with bars", "crop": "by the central crop", "stretch": "by stretching"}[modality.fit]
     return f"Images are {modality.size} by {modality.size} pixels; oblong ones became square {fit}."
 
@@ -101,9 +124,15 @@ def _repetitions(findings: Findings) -> str:
     return (
         f"Each of the {findings.summary.repetitions} repetitions draws its own {train:,} training and {test:,} test"
         " rows, trains its own GAN on those training rows alone, generates, and trains every arm's classifier"
-        f" ({rule.classifier}) with the same seed for the same {rule.steps:,} optimiser steps of {rule.batch_size}"
-        f" samples. The root seed is {findings.study.seed}; every other seed is derived from it."
+        f" ({rule.classifier}) with the same seed{_effort(findings.study)}. The root seed is {findings.study.seed}; every other seed is derived from it."
     )
+
+
+def _effort(study: Study) -> str:
+    rule = study.evaluation
+    if study.modality.kind == "table" and rule.classifier in ESTIMATORS:
+        return ""
+    return f" for the same {rule.steps:,} optimiser steps of {rule.batch_size} samples"
 
 
 def _classical(findings: Findings) -> str:

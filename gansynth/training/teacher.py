@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gansynth.classifiers import Classifier, Diet, fit_classifier
+from gansynth.classifiers import Classifier, Diet, fit_network, teacher_name
 from gansynth.samples import Indices, Samples
 from gansynth.study import Study
 from gansynth.validation import choose
@@ -35,7 +35,9 @@ def fit_teacher(study: Study, samples: Samples, groups: Indices, seed_index: int
         lambda candidate, seen: Diet(samples.take(seen), policy=candidate),
         known={},
     )
-    # trained just as the arms are: it is the classifier of the classical arm
-    diet = Diet(samples, policy=policy)
-    classifier = fit_classifier(study, diet, study.evaluation.steps, seed_index, "arm")
+    # of images, trained just as the arms are: it is the classifier of the classical arm
+    of_images = study.modality.kind == "image"
+    diet = Diet(samples, policy=policy) if of_images else Diet(samples, balanced=False)
+    name = teacher_name(study)
+    classifier = fit_network(study, name, diet, study.evaluation.steps, seed_index, "arm")
     return Teacher(classifier, policy, losses)

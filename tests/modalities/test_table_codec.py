@@ -14,7 +14,7 @@ from gansynth.modalities.table.cells import Cells
 from gansynth.modalities.table.codec import TableCodec
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.survey import survey
-from gansynth.samples import Column, Samples
+from gansynth.samples import Column, Samples, Schema
 
 RANDOM = np.random.default_rng(0)
 NUMBER = Column("x", "numeric", "double")
@@ -29,11 +29,16 @@ HEAVY_TAILS = {
 
 def samples_of(columns: dict[Column, npt.ArrayLike]) -> Samples:
     values = np.stack([np.asarray(cells, dtype=np.float64) for cells in columns.values()], axis=1)
-    return Samples(values, np.zeros(len(values), dtype=np.int64), ("a",), tuple(columns))
+    return Samples(
+        values,
+        np.zeros(len(values), dtype=np.int64),
+        ("a",),
+        Schema(tuple(columns), Column(LABEL, "categorical", "string", ("a",))),
+    )
 
 
 def fit(cells: npt.ArrayLike, column: Column = NUMBER, most: int = 100) -> TableCodec:
-    return TableCodec.fit(samples_of({column: cells}), most)
+    return TableCodec.fit(samples_of({column: cells}), TableConfig(label="y", most_categories=most))
 
 
 def towns(count: int) -> Column:
@@ -41,7 +46,7 @@ def towns(count: int) -> Column:
 
 
 def encode(codec: TableCodec, *cells: float) -> list[list[float]]:
-    rows: list[list[float]] = codec.encode(np.array(cells, dtype=np.float64)[:, None]).tolist()
+    rows: list[list[float]] = codec.hold(np.array(cells, dtype=np.float64)[:, None]).tolist()
     return rows
 
 
@@ -50,11 +55,11 @@ def encode(codec: TableCodec, *cells: float) -> list[list[float]]:
 def test_rows_of_any_table_come_back_as_they_were(table: pa.Table, most: int) -> None:
     try:
         samples = survey(table, TableConfig(label=LABEL)).samples
-        codec = TableCodec.fit(samples, most)
+        codec = TableCodec.fit(samples, TableConfig(label="y", most_categories=most))
     except SourceError:
         assume(False)
         raise
-    encoded = codec.encode(samples.values)
+    encoded = codec.hold(samples.values)
     assert encoded.dtype == torch.float32
     assert encoded.shape == (len(samples), sum(codec.shape))
     for block in encoded.split(codec.shape, dim=1):
@@ -83,7 +88,7 @@ def test_rows_of_any_table_come_back_as_they_were(table: pa.Table, most: int) ->
 def test_whatever_a_network_says_is_a_row_like_those_of_the_table(table: pa.Table, seed: int) -> None:
     try:
         samples = survey(table, TableConfig(label=LABEL)).samples
-        codec = TableCodec.fit(samples, 3)
+        codec = TableCodec.fit(samples, TableConfig(label="y", most_categories=3))
     except SourceError:
         assume(False)
         raise
@@ -108,7 +113,7 @@ def test_heavy_tails_keep_their_order_and_their_values(cells: Cells) -> None:
     codec = fit(cells)
     assert codec.shape == (1,)
     ordered = np.sort(cells)
-    encoded = codec.encode(ordered[:, None])
+    encoded = codec.hold(ordered[:, None])
     assert (encoded.diff(dim=0) >= 0).all(), "monotone"
     assert encoded[[0, -1]].flatten().tolist() == [-1, 1]
     # extremes do not press the others together
@@ -171,9 +176,9 @@ def test_what_no_training_row_holds_has_no_place() -> None:
 
 def test_a_column_with_one_value_has_no_block_and_comes_back() -> None:
     samples = samples_of({towns(2): [1, 1, 1], NUMBER: [2.5, 2.5, 2.5], WHOLE: [np.nan] * 3, towns(3): [0, 1, 2]})
-    codec = TableCodec.fit(samples, 100)
+    codec = TableCodec.fit(samples, TableConfig(label="y", most_categories=100))
     assert codec.shape == (3,)
-    np.testing.assert_array_equal(codec.decode(codec.encode(samples.values)), samples.values)
+    np.testing.assert_array_equal(codec.decode(codec.hold(samples.values)), samples.values)
     with pytest.raises(SourceError, match="every column has one value in all training rows"):
         fit([1, 1, 1])
 
@@ -188,12 +193,12 @@ def test_times_are_rounded_to_the_unit_that_fits_all_of_them() -> None:
 
 def test_columns_do_not_disturb_each_other() -> None:
     samples = samples_of({NUMBER: RANDOM.normal(size=50), towns(4): np.arange(50) % 4, WHOLE: np.arange(50)})
-    codec = TableCodec.fit(samples, 2)
+    codec = TableCodec.fit(samples, TableConfig(label="y", most_categories=2))
     assert codec.shape == (1, 3, 1)
     order = RANDOM.permutation(50)
-    assert torch.equal(codec.encode(samples.values[order]), codec.encode(samples.values)[order])
-    assert torch.equal(codec.encode(torch.from_numpy(samples.values)), codec.encode(samples.values))
-    assert codec.encode(samples.values[:0]).shape == (0, 5)
+    assert torch.equal(codec.hold(samples.values[order]), codec.hold(samples.values)[order])
+    assert torch.equal(codec.hold(torch.from_numpy(samples.values)), codec.hold(samples.values))
+    assert codec.hold(samples.values[:0]).shape == (0, 5)
     assert codec.decode(torch.zeros(0, 5)).shape == (0, 3)
 
 
@@ -203,13 +208,13 @@ def test_a_gpu_encodes_and_decodes_alike_without_waiting() -> None:
     device = torch.device("cuda")
     numbers = np.r_[np.zeros(500), RANDOM.lognormal(size=1500)]
     samples = samples_of({NUMBER: numbers, towns(4): np.arange(2000) % 4})
-    codec = TableCodec.fit(samples, 2)
+    codec = TableCodec.fit(samples, TableConfig(label="y", most_categories=2))
     cells = torch.from_numpy(samples.values).to(device)
-    codec.encode(cells)
+    codec.hold(cells)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        encoded = codec.encode(cells)
+        encoded = codec.hold(cells)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    torch.testing.assert_close(encoded.cpu(), codec.encode(samples.values), rtol=0, atol=1e-6)
-    np.testing.assert_allclose(codec.decode(encoded), codec.decode(codec.encode(samples.values)), rtol=1e-5)
+    torch.testing.assert_close(encoded.cpu(), codec.hold(samples.values), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(codec.decode(encoded), codec.decode(codec.hold(samples.values)), rtol=1e-5)

@@ -195,7 +195,10 @@ def test_labels_are_classes_in_their_order() -> None:
     assert look(x=x, label=[1.0, 0.0, 1.0, math.nan]).samples.class_names == ("0", "1")
     found = look(x=x, label=[True, False, True, False])
     assert found.samples.labels.tolist() == [1, 0, 1, 0]
-    assert to_arrow(found.samples.labels[:, None].astype(float), (found.label,))[LABEL].to_pylist()[0] is True
+    assert (
+        to_arrow(found.samples.labels[:, None].astype(float), (found.samples.schema.label,))[LABEL].to_pylist()[0]
+        is True
+    )
 
 
 def test_a_column_that_is_no_label_is_refused() -> None:

@@ -1,5 +1,6 @@
 """Rows of cells between storage (float64, NaN for a null) and networks (numbers in [-1, 1] and one-hot blocks)."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,7 +12,10 @@ from torch import Tensor
 from gansynth.errors import SourceError
 from gansynth.modalities.table.blocks import Block, fit_category, fit_number
 from gansynth.modalities.table.cells import Cells
+from gansynth.modalities.table.config import TableConfig
 from gansynth.samples import Samples
+
+PASS_SIZE = 1024
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,14 @@ class TableCodec:
     _held: dict[torch.device, "list[_Coder]"] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
-    def fit(cls, samples: Samples, most_categories: int) -> "TableCodec":
+    def fit(cls, samples: Samples, config: TableConfig) -> "TableCodec":
         """Learn the blocks from training rows.
-
-        Args:
-            samples: Rows of a table.
-            most_categories: How many categories of a column have a place of their own; all rarer ones share one.
 
         Raises:
             SourceError: No column varies among the rows.
         """
         blocks = tuple(
-            fit_category(cells, most_categories) if column.categories else fit_number(cells, column)
+            fit_category(cells, config.most_categories) if column.categories else fit_number(cells, column)
             for column, cells in zip(samples.columns, np.transpose(samples.values), strict=True)
         )
         if not any(block.widths for block in blocks):
@@ -57,7 +57,12 @@ class TableCodec:
         """The widths of the blocks of an encoded row, in order: 1 is a number in [-1, 1], more is one-hot."""
         return tuple(width for block in self.blocks for width in block.widths)
 
-    def encode(self, values: Cells | Tensor) -> Tensor:
+    @property
+    def pass_size(self) -> int:
+        """How many rows networks make in one pass."""
+        return PASS_SIZE
+
+    def hold(self, values: Cells | Tensor) -> Tensor:
         """Map cells, float64 (N, C), to float32 (N, D), where D is the sum of `shape`.
 
         A tensor is encoded on its device, and nothing waits for it but the first call, which copies the codec there.
@@ -65,6 +70,10 @@ class TableCodec:
         cells = torch.as_tensor(values, dtype=torch.float64)
         coders = zip(self._on(cells.device), cells.unbind(1), strict=True)
         return torch.cat([part for coder, column in coders for part in coder.encode(column)], dim=1)
+
+    def inputs(self, held: Tensor) -> Tensor:
+        """Return rows as `hold` has encoded them."""
+        return held
 
     def decode(self, tensor: Tensor) -> Cells:
         """Map float (N, D) to cells, float64 (N, C): numbers are clipped, of a one-hot block the largest entry counts.
@@ -82,9 +91,9 @@ class TableCodec:
         return {"blocks": [asdict(block) for block in self.blocks]}
 
     @classmethod
-    def restore(cls, described: dict[str, Any]) -> "TableCodec":
+    def restore(cls, description: Mapping[str, Any]) -> "TableCodec":
         """Return the codec that `describe` described."""
-        return cls(tuple(TypeAdapter(Block).validate_python(block) for block in described["blocks"]))
+        return cls(tuple(TypeAdapter(Block).validate_python(block) for block in description["blocks"]))
 
     def _on(self, device: torch.device) -> "list[_Coder]":
         if device not in self._held:

@@ -45,6 +45,11 @@ class TableConfig(Settings):
         " as the most frequent of them.",
     )
 
+    @property
+    def classical(self) -> tuple[str, ...]:
+        """The candidate policies of classical augmentation."""
+        return ("smote",)
+
     @model_validator(mode="after")
     def _check_names(self) -> "TableConfig":
         names = Counter(column.name for column in self.columns)

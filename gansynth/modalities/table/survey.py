@@ -11,7 +11,7 @@ from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.profile import find_equal_rows, find_leaks, statistics
 from gansynth.modalities.table.rows import prepare
 from gansynth.modalities.table.schema import Finding, infer_columns, infer_label
-from gansynth.samples import Column, Indices, Samples
+from gansynth.samples import Indices, Samples, Schema
 
 
 class Survey(NamedTuple):
@@ -19,7 +19,6 @@ class Survey(NamedTuple):
 
     Attributes:
         samples: The usable rows, in the order of the table.
-        label: The label column; its categories are the class names.
         rows: The position in the table of each usable row.
         unusable: Why each other row cannot be used, by its position.
         groups: A number for each usable row, the same for rows whose cells are equal.
@@ -28,7 +27,6 @@ class Survey(NamedTuple):
     """
 
     samples: Samples
-    label: Column
     rows: Indices
     unusable: dict[int, str]
     groups: Indices
@@ -66,11 +64,10 @@ def survey(table: pa.Table, config: TableConfig) -> Survey:
     label = infer_label(usable, config)
     columns, findings = infer_columns(usable, config)
     labels = to_cells(usable, (label,))[:, 0].astype(np.int64)
-    samples = Samples(to_cells(usable, columns), labels, label.categories, columns)
+    samples = Samples(to_cells(usable, columns), labels, label.categories, Schema(columns, label))
     mixed = [Finding(name, "mixed", reason) for name, reason in prepared.mixed.items()]
     return Survey(
         samples=samples,
-        label=label,
         rows=rows,
         unusable=prepared.unusable,
         groups=find_equal_rows(samples.values),

@@ -1,0 +1,55 @@
+"""A source of a table as the dataset of a run, and what is to be told of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gansynth.errors import SourceError
+from gansynth.ingestion.tables import TABLE_READERS
+from gansynth.modalities.table.config import TableConfig
+from gansynth.modalities.table.storage import OWN_COLUMNS
+from gansynth.modalities.table.survey import survey
+from gansynth.samples import Dataset
+
+
+@dataclass(frozen=True)
+class FoundRows:
+    """What a source of a table holds.
+
+    Attributes:
+        dataset: The usable rows; equal ones share a group.
+        quarantine: `source` (where) and `reason` of each row that cannot be used.
+        about: For `columns.json`: `notes` on how it was read, `findings` on columns, and the `columns` with statistics.
+        counts: For the manifest: `columns`, `nulls`, `dropped` columns and suspected `leaks`.
+    """
+
+    dataset: Dataset
+    quarantine: list[dict[str, str]]
+    about: dict[str, Any]
+    counts: dict[str, int]
+
+
+def read_rows(path: str, layout: str, config: TableConfig) -> FoundRows:
+    """Read a table and find out what its columns hold.
+
+    Raises:
+        SourceError: It cannot be read, has no usable row or column, or a column with a name that gansynth uses itself.
+    """
+    source = TABLE_READERS[layout](path)
+    taken = sorted(set(source.table.column_names) & set(OWN_COLUMNS))
+    if taken:
+        raise SourceError(f"{path}: column {taken[0]!r} has a name that gansynth gives a column of its own; rename it")
+    found = survey(source.table, config)
+    unusable = [{"source": source.origin(row), "reason": reason} for row, reason in sorted(found.unusable.items())]
+    findings = [finding._asdict() for finding in found.findings]
+    kinds = [finding.what for finding in found.findings]
+    return FoundRows(
+        Dataset(found.samples, is_test=source.is_test[found.rows], groups=found.groups),
+        [*source.quarantine, *unusable],
+        {"notes": source.notes, "findings": findings, "columns": found.statistics},
+        {
+            "columns": len(found.samples.columns),
+            "nulls": found.nulls,
+            "dropped": kinds.count("dropped"),
+            "leaks": kinds.count("leak"),
+        },
+    )

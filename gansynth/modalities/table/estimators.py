@@ -1,0 +1,90 @@
+"""Classifiers of scikit-learn for the rows of tables, named in ESTIMATORS."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from gansynth.samples import Column, Samples
+
+Floats = npt.NDArray[np.float64]
+
+MOST_NATIVE_CATEGORIES = 255
+"""Of a column with more, histogram gradient boosting takes the categories by their order."""
+MOST_ONE_HOT = 100
+NEGLIGIBLE_WEIGHT = 1e-3
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """A fitted classifier of scikit-learn that knows `n_classes` classes, though it may not have met all."""
+
+    fitted: Any
+    n_classes: int
+
+    def probabilities(self, cells: Floats) -> npt.NDArray[np.float32]:
+        """Return class probabilities (N, K) of rows (N, C); a class that it has not met has none."""
+        known = self.fitted.predict_proba(cells)
+        probabilities = np.zeros((len(cells), self.n_classes), np.float32)
+        probabilities[:, self.fitted.classes_.astype(np.int64)] = known
+        return probabilities
+
+
+def fit_estimator(name: str, rows: Samples, targets: Floats, weights: Floats, seed: int) -> Estimator:
+    """Fit a classifier to rows of which each may belong to several classes in part.
+
+    Scikit-learn knows no such rows, so each becomes one for every class that it belongs to, weighted by how much.
+
+    Args:
+        name: A key of ESTIMATORS.
+        rows: The rows; their labels do not count.
+        targets: Class probabilities of each, (N, K).
+        weights: How much each row counts, (N,), above 0.
+        seed: Of what is random in it.
+    """
+    shares = targets * weights[:, None]
+    row, label = np.nonzero(targets > NEGLIGIBLE_WEIGHT)
+    model = ESTIMATORS[name](rows.columns, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of a thousand iterations the last change nothing
+        model.fit(rows.values[row], label, **_weighted(model, shares[row, label]))
+    return Estimator(model, len(rows.class_names))
+
+
+def _weighted(model: Any, weights: Floats) -> dict[str, Floats]:  # noqa: ANN401  # scikit-learn has no types
+    last = model.steps[-1][0] if hasattr(model, "steps") else ""
+    return {f"{last}__sample_weight" if last else "sample_weight": weights}
+
+
+def _hist_gradient_boosting(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
+    native = [bool(column.categories) and len(column.categories) <= MOST_NATIVE_CATEGORIES for column in columns]
+    return HistGradientBoostingClassifier(categorical_features=native if any(native) else None, random_state=seed)
+
+
+def _logistic_regression(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
+    numbers = [place for place, column in enumerate(columns) if not column.categories]
+    categories = [place for place, column in enumerate(columns) if column.categories]
+    prepare = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), numbers),
+            ("categories", OneHotEncoder(handle_unknown="ignore", max_categories=MOST_ONE_HOT), categories),
+        ]
+    )
+    return make_pipeline(prepare, LogisticRegression(max_iter=1000, random_state=seed))
+
+
+ESTIMATORS: dict[str, Callable[[tuple[Column, ...], int], Any]] = {
+    "hist_gradient_boosting": _hist_gradient_boosting,
+    "logistic_regression": _logistic_regression,
+}
+"""Each takes what the columns are, and a seed."""

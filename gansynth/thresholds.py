@@ -1,0 +1,52 @@
+"""How probable a class must be to be predicted: chosen on training rows, applied to any."""
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import balanced_accuracy_score, f1_score
+
+from gansynth.samples import Indices
+
+Floats = npt.NDArray[np.floating]
+
+GRID = np.exp(np.linspace(-4, 4, 81))
+ROUNDS = 2
+
+
+def tune_factors(labels: Indices, probabilities: Floats, metric: str) -> npt.NDArray[np.float32]:
+    """Return the factor of each class's probability with which the decisions score best.
+
+    One class after the other is tried with factors from exp(-4) to exp(4) while the others are held, twice around: for
+    two classes, that is every threshold worth having. Of equal scores the middle one is taken. Rankings stay as they
+    are where there are two classes.
+
+    Args:
+        labels: True classes, (N,).
+        probabilities: Predicted for rows that did not train the classifier, (N, K).
+        metric: What the score is: `balanced_accuracy`, or for any other, macro-F1.
+
+    Returns:
+        Factors (K,), their geometric mean 1.
+    """
+    score = balanced_accuracy_score if metric == "balanced_accuracy" else _macro_f1
+    factors = np.ones(probabilities.shape[1])
+    for _ in range(ROUNDS):
+        for label in range(len(factors)):
+            scores = []
+            for factor in GRID:
+                factors[label] = factor
+                scores.append(score(labels, (probabilities * factors).argmax(1)))
+            best = np.flatnonzero(np.isclose(scores, max(scores)))
+            factors[label] = GRID[best[len(best) // 2]]
+    scaled: npt.NDArray[np.float32] = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
+    return scaled
+
+
+def apply_factors(probabilities: Floats, factors: Floats) -> Floats:
+    """Return probabilities (N, K) times the factors of their classes (K,), scaled so that each row sums to 1."""
+    moved = probabilities * factors
+    scaled: Floats = moved / moved.sum(1, keepdims=True)
+    return scaled
+
+
+def _macro_f1(labels: Indices, predicted: Indices) -> float:
+    return float(f1_score(labels, predicted, average="macro", zero_division=0))
