@@ -133,7 +133,10 @@ def read_csv(path: str) -> TableSource:
     except UnicodeError:
         raise SourceError(f"{path}: its text is neither UTF-8 nor Windows-1252; save it as UTF-8") from None
     except DAMAGE as error:
-        raise SourceError(f"{path}: cannot be read as text of values ({first_line(error)}); mend it") from None
+        raise SourceError(
+            f"{path}: cannot be read as text of values ({first_line(error)}); mend it, for example a quotation mark"
+            " that nothing closes"
+        ) from None
     if ragged and not table.num_rows:
         raise SourceError(
             f"{path}: none of its rows has {len(dialect.names)} values like its first, row {ragged[0][0]} has"

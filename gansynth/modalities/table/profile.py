@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 from gansynth.modalities.table.cells import Cells
 from gansynth.modalities.table.schema import Finding
 from gansynth.samples import Column, Indices, Samples
+from gansynth.seeding import numpy_generator
 
 LEAK = 0.99
 LEAK_ROWS = 100_000
@@ -38,10 +39,10 @@ def find_leaks(samples: Samples) -> list[Finding]:
 
     The AUC is the mean over the classes (of many, the 20 most frequent) of each against the rest. It is the better of
     two: of a number by its order, and of any column by the share of the class among the rows of other folds that have
-    the same value, or nearly the same number. At most 100,000 evenly spaced rows are looked at.
+    the same value, or nearly the same number. Of more than 100,000 rows, as many are drawn.
     """
-    step = -(-len(samples) // LEAK_ROWS)
-    rows = samples.take(np.arange(0, len(samples), max(step, 1)))
+    # in random order, so that folds do not follow a pattern of the table
+    rows = samples.take(numpy_generator(0, "leaks").permutation(len(samples))[:LEAK_ROWS])
     classes = np.argsort(-rows.counts, kind="stable")[:LEAK_CLASSES]
     of_class = (rows.labels[:, None] == classes[rows.counts[classes] > 0]).astype(np.float64)
     findings: list[Finding] = []
@@ -74,7 +75,7 @@ def _statistics(column: Column, cells: Cells) -> dict[str, Any]:
     if not len(held):
         return found
     # a value that occurs, not the mean of two
-    middle = np.partition(held, len(held) // 2)[len(held) // 2]
+    middle = values[np.searchsorted(np.cumsum(counts), len(held) // 2, side="right")]
     described = zip(("min", "median", "max"), (values[0], middle, values[-1]), strict=True)
     return found | {name: _value(column, float(value)) for name, value in described}
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gansynth.errors import SourceError
-from gansynth.modalities.table.cells import Cells, as_text, listed, numbers, plain
+from gansynth.modalities.table.cells import Cells, listed, numbers, plain
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
 from gansynth.modalities.table.rows import is_text
 from gansynth.samples import Column
@@ -162,7 +162,8 @@ def _of_text(name: str, array: pa.ChunkedArray, distinct: int) -> Column | str:
         order = array.unify_dictionaries().chunk(0).dictionary.cast(pa.string()).to_pylist()
         return Column(name, "ordinal", str(array.type), tuple(order))
     rows = len(array) - array.null_count
-    words = pc.mean(pc.count_substring_regex(as_text(array), r"\S+")).as_py()
+    texts = plain(array).unique().cast(pa.string())
+    words = pc.mean(pc.count_substring_regex(texts, r"\S+")).as_py()
     if words >= TEXT_WORDS and distinct > max(TEXT_SHARE * rows, ID_ROWS):
         return f"is free text: {distinct} texts of {words:.0f} words on average in {rows} rows"
     if rows >= ID_ROWS and distinct > ID_SHARE * rows:
