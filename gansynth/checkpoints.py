@@ -27,7 +27,8 @@ from gansynth.errors import ArtifactError
 from gansynth.gans import FAMILIES
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.base import Codec
-from gansynth.samples import Indices, Samples
+from gansynth.modalities.table.storage import describe, restore
+from gansynth.samples import Indices, Samples, Schema
 from gansynth.study import ComputeConfig, Study
 
 DESCRIPTION = "model.json"
@@ -49,6 +50,7 @@ class TrainedModel:
         training_labels: (M,).
         training_rows: (M,), where in the dataset these rows are.
         class_names: True names in label order.
+        schema: What the columns of a table are; None for images.
         device: Where the networks are.
     """
 
@@ -62,6 +64,7 @@ class TrainedModel:
     training_labels: Indices
     training_rows: Indices
     class_names: tuple[str, ...]
+    schema: Schema | None
     device: torch.device
 
 
@@ -102,6 +105,7 @@ def save_model(
         "policy_losses": policy_losses,
         "codec": teacher.codec.describe(),
         "class_names": train.class_names,
+        "schema": describe(train.schema) if train.schema else None,
     }
     (directory / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False))
 
@@ -144,6 +148,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
             network.load_state_dict(load_file(directory / f"{name}.safetensors"))
             network.to(memory_format=torch.channels_last).to(device).eval().requires_grad_(False)
         rows = load_arrays(directory / TRAINING_ROWS)
+        schema = restore(description["schema"]) if description["schema"] else None
         policy = description["policy"]
         policy_losses = description.get("policy_losses", {})  # models of earlier versions lack them: unknown
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -159,6 +164,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         training_labels=rows["labels"],
         training_rows=rows["rows"],
         class_names=class_names,
+        schema=schema,
         device=device,
     )
 

@@ -327,5 +327,5 @@ class Study(Settings):
 
 def _is_table(modality: Any) -> bool:  # noqa: ANN401  # unchecked input
     if isinstance(modality, dict):
-        return modality.get("kind", "table" if "label" in modality else "image") == "table"
+        return bool(modality.get("kind", "table" if "label" in modality else "image") == "table")
     return isinstance(modality, TableConfig)

@@ -35,6 +35,7 @@ STUDY = (
     "checkpoints",
     "classifiers",
     "validation",
+    "thresholds",
     "requests",
     "devices",
     "results",

@@ -11,7 +11,8 @@ from gansynth.classifiers import Diet, Floats, Predictor, fit_classifier
 from gansynth.samples import Indices, Samples
 from gansynth.seeding import numpy_generator
 from gansynth.study import Study
-from gansynth.validation import choose
+from gansynth.thresholds import tune_factors
+from gansynth.validation import choose, out_of_fold
 
 
 class Synthetic(NamedTuple):
@@ -109,6 +110,21 @@ def choose_mix(
         return build_diet(arm, mix, real.take(seen), synthetic.among(seen))
 
     return choose(study, real, groups, repetition, candidates, diet_of, known)
+
+
+def choose_factors(
+    study: Study, arm: Arm, mix: Mix, real: Samples, groups: Indices, synthetic: Synthetic | None, repetition: int
+) -> Floats:
+    """Choose the factors (K,) of the class probabilities with which an arm decides best, on its training rows.
+
+    Each row is judged by classifiers that were trained as the arm's is, but without the rows of its fold.
+    """
+
+    def diet_of(seen: npt.NDArray[np.bool_]) -> Diet:
+        return build_diet(arm, mix, real.take(seen), synthetic.among(seen) if synthetic else None)
+
+    predicted = out_of_fold(study, real, groups, repetition, diet_of)
+    return tune_factors(real.labels, predicted, study.evaluation.metric)
 
 
 def _nearest_rows(points: Floats, rows: Floats) -> Indices:

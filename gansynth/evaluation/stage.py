@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,12 +17,13 @@ from gansynth.classifiers import Classifier, Diet, fit_classifier
 from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
 from gansynth.errors import EvaluationError
 from gansynth.evaluation import pictures
-from gansynth.evaluation.arms import Mix, build_diet, choose_mix, fit_arm, prepare_synthetic
+from gansynth.evaluation.arms import Mix, build_diet, choose_factors, choose_mix, fit_arm, prepare_synthetic
 from gansynth.evaluation.fidelity import Embedded, FidelityRow, fidelity_table, match_classes
 from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
 from gansynth.evaluation.metrics import score
 from gansynth.evaluation.summary import summarise
 from gansynth.modalities.image import Inception
+from gansynth.modalities.table.teachers import Committee
 from gansynth.progress import Progress
 from gansynth.requests import arm_parents, arm_request, fidelity_parents, fidelity_request
 from gansynth.results import (
@@ -38,6 +40,7 @@ from gansynth.samples import Samples, Split
 from gansynth.seeding import derive_seed
 from gansynth.splits import draw_split
 from gansynth.study import Study
+from gansynth.thresholds import apply_factors
 
 CLOSEST_PAIRS = 12
 
@@ -70,18 +73,20 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
             model = load_model(run.model(repetition), study.compute)
             check_rows(model, split)
             mix = Mix(model.policy if spec.augmented else None, 0.0)
+        groups = dataset.groups[split.train]
         if model is not None and spec.synthetic:
-            shards = run.synthetic(repetition)
-            synthetic = prepare_synthetic(
-                load_synthetic(shards), load_teacher_probabilities(shards), model, study, repetition, spec
-            )
-            groups = dataset.groups[split.train]
+            made, said = _labelled(study, run, repetition, real)
+            synthetic = prepare_synthetic(made, said, model, study, repetition, spec)
             mix, losses = choose_mix(study, spec, model, real, groups, synthetic, repetition)
         classifier = fit_arm(study, build_diet(spec, mix, real, synthetic), repetition, model)
+        found = classifier.probabilities(dataset.samples.values[split.test])
+        if spec.tuned:
+            factors = choose_factors(study, spec, mix, real, groups, synthetic, repetition)
+            found = apply_factors(found, factors)
         predictions = {
             "row": split.test,
             "label": dataset.samples.labels[split.test],
-            "probabilities": list(classifier.probabilities(dataset.samples.values[split.test])),
+            "probabilities": list(found),
         }
         pq.write_table(pa.table(predictions), draft.path / PREDICTIONS_FILE)
         candidates = [{**candidate._asdict(), "loss": loss} for candidate, loss in losses.items()]
@@ -89,6 +94,19 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
         (draft.path / CHOICE_FILE).write_text(json.dumps(choice))
         draft.counts.update(train=len(split.train), test=len(split.test))
     return directory
+
+
+def _labelled(study: Study, run: Run, repetition: int, real: Samples) -> tuple[Samples, npt.NDArray[np.float32]]:
+    """Return the synthetic samples of a repetition, and class probabilities of each by what knows the real rows best.
+
+    Of images that is the teacher that came with the model; of tables, several classifiers together.
+    """
+    shards = run.synthetic(repetition)
+    made = load_synthetic(shards)
+    if made.modality == "image":
+        return made, load_teacher_probabilities(shards)
+    committee = Committee(real, derive_seed(study.seed, "committee", repetition))
+    return made, committee.probabilities(made.values)
 
 
 def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:

@@ -154,4 +154,4 @@ def kept_blocks(
 
 
 def origin_of(study: Study, model: TrainedModel, digest: str, seed: int) -> Origin:
-    return Origin(study.name, seed, study.source.licence, digest, model.class_names)
+    return Origin(study.name, seed, study.source.licence, digest, model.class_names, model.schema)

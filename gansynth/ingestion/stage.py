@@ -38,10 +38,10 @@ def ingest(study: Study, run: Run) -> Path:
 
     Beside the samples, the artifact holds `quarantine.json`: a list of `source` (where) and `reason` for each sample
     that could not be used; and of a table `columns.json`: what was found out about its columns. The manifest counts
-    `rows`, of these `train` and `test`; `quarantined`; `classes`; `exact_duplicates`, rows with the content of an earlier
-    row; `near_duplicates`, further images that only resemble one; and `conflicting_labels`, rows whose content occurs
-    under another class too; of a table also `columns`, `nulls`, `dropped` columns and suspected `leaks`. Duplicates and
-    conflicts are kept: splits keep a group together.
+    `rows`, of these `train` and `test`; `quarantined`; `classes`; `exact_duplicates`, rows with the content of an
+    earlier row; `near_duplicates`, further images that only resemble one; and `conflicting_labels`, rows whose content
+    occurs under another class too; of a table also `columns`, `nulls`, `dropped` columns and suspected `leaks`.
+    Duplicates and conflicts are kept: splits keep a group together.
 
     An artifact that was made by the same settings from a source with the same content is left as it is. Of a remote
     source, the content counts as the same if the names, sizes and times of its objects are.

@@ -124,7 +124,8 @@ def _repetitions(findings: Findings) -> str:
     return (
         f"Each of the {findings.summary.repetitions} repetitions draws its own {train:,} training and {test:,} test"
         " rows, trains its own GAN on those training rows alone, generates, and trains every arm's classifier"
-        f" ({rule.classifier}) with the same seed{_effort(findings.study)}. The root seed is {findings.study.seed}; every other seed is derived from it."
+        f" ({rule.classifier}) with the same seed{_effort(findings.study)}."
+        f" The root seed is {findings.study.seed}; every other seed is derived from it."
     )
 
 
