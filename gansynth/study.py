@@ -289,15 +289,7 @@ class Study(Settings):
     @model_validator(mode="before")
     @classmethod
     def _take_defaults_of_tables(cls, data: Any) -> Any:  # noqa: ANN401  # unchecked input
-        """Let what a study of a table leaves open be what is best for tables."""
-        if not isinstance(data, dict) or not _is_table(data.get("modality")):
-            return data
-        filled = dict(data)
-        for section, settings in TABLE_DEFAULTS.items():
-            given = data.get(section, {})
-            if isinstance(given, dict) and not (section == "gan" and "kind" in given):
-                filled[section] = settings | given
-        return filled
+        return fill_defaults(data) if isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _check_modality(self) -> "Study":
@@ -323,6 +315,21 @@ class Study(Settings):
                 "gan.augmentation may include 'flip' only if modality.flip says that mirror images are valid"
             )
         return self
+
+
+def fill_defaults(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of a study in which what a study of a table leaves open is as TABLE_DEFAULTS says."""
+    modality = data.get("modality")
+    if not _is_table(modality):
+        return data
+    filled = dict(data)
+    if isinstance(modality, dict):
+        filled["modality"] = {"kind": "table"} | modality
+    for section, settings in TABLE_DEFAULTS.items():
+        given = data.get(section, {})
+        if isinstance(given, dict) and not (section == "gan" and "kind" in given):
+            filled[section] = settings | given
+    return filled
 
 
 def _is_table(modality: Any) -> bool:  # noqa: ANN401  # unchecked input

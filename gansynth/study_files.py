@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.remote import is_url
 from gansynth.runs import Run
-from gansynth.study import Study, is_named
+from gansynth.study import Study, fill_defaults, is_named
 
 LONGEST_VALUE = 80
 PATHS = (("source", "path"), ("evaluation", "inception_weights"))
@@ -118,6 +118,7 @@ def _build(data: dict[str, Any], overrides: Sequence[str], where: str) -> Study:
     for override in overrides:
         _override(data, override)
     keys = [override.partition("=")[0].strip() for override in overrides]
+    data = fill_defaults(data)
     try:
         for name, kinds in _unions():
             if name in data:

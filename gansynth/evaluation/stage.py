@@ -135,12 +135,12 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
         (draft.path / MEMORISATION_FILE).write_text(found.model_dump_json())
         pairs = closest_pairs(**embedded, count=CLOSEST_PAIRS)
         shown = {
-            PAIRS_FILE: pictures.pairs(study, pairs, parts),
-            GRID_FILE: pictures.grid(study, parts, repetition),
-            BLINDED_FILE: pictures.blinded(study, parts, repetition),
+            PAIRS_FILE: (pictures.pairs(study, pairs, parts), pictures.PAIRS),
+            GRID_FILE: (pictures.grid(study, parts, repetition), pictures.PICTURES),
+            BLINDED_FILE: (pictures.blinded(study, parts, repetition), pictures.PICTURES),
         }
-        for name, drawn in shown.items():
-            pq.write_table(pa.Table.from_pylist(drawn), draft.path / name)
+        for name, (drawn, schema) in shown.items():
+            pq.write_table(pa.Table.from_pylist(drawn, schema), draft.path / name)
         draft.counts.update(held_out=len(split.test), synthetic=len(parts["synthetic"]))
     return directory
 

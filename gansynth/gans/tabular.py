@@ -4,7 +4,6 @@ What it takes from CTGAN (arXiv 1907.00503) is the mixture of activations; unlik
 loss relativistic with gradient penalties, and no batch normalisation lets samples depend on each other.
 """
 
-from itertools import accumulate
 from typing import Literal
 
 import torch
@@ -47,29 +46,48 @@ class Generator(nn.Module):
 
     def __init__(self, config: TabularConfig, shape: Widths, n_classes: int) -> None:
         super().__init__()
-        self.own_dim, self.temperature, self.widths = config.latent_dim, config.temperature, shape
-        starts = [0, *accumulate(shape)]
-        numbers = [start for start, width in zip(starts, shape, strict=False) if width == 1]
-        chosen = [start + i for start, width in zip(starts, shape, strict=False) if width > 1 for i in range(width)]
+        self.own_dim, self.temperature = config.latent_dim, config.temperature
+        columns = torch.arange(sum(shape)).split(list(shape))
+        one_hot = [block for block in columns if len(block) > 1]
+        numbers = torch.cat([block for block in columns if len(block) == 1] or [torch.empty(0, dtype=torch.int64)])
+        chosen = torch.cat(one_hot or [torch.empty(0, dtype=torch.int64)])
         self.latent_dim = config.latent_dim + len(chosen)
         self.label = nn.Embedding(n_classes, config.width)
         self.first = nn.Linear(config.latent_dim, config.width)
         self.others = nn.ModuleList(nn.Linear(config.width, config.width) for _ in range(config.depth - 1))
-        self.numbers = nn.Linear(config.width, len(numbers))
-        self.categories = nn.Linear(config.width, len(chosen))
-        # from numbers and categories side by side to the order of the row
-        self.register_buffer("order", torch.tensor([*numbers, *chosen]).argsort(), persistent=False)
+        self.last = nn.Linear(config.width, sum(shape))
+        # blocks side by side as the rows of a matrix, whose empty places point behind the last logit
+        places = torch.arange(len(chosen)).split([len(block) for block in one_hot])
+        matrix = (
+            nn.utils.rnn.pad_sequence(list(places), batch_first=True, padding_value=len(chosen)) if places else None
+        )
+        held = {
+            "numbers": numbers,
+            "chosen": chosen,
+            "matrix": chosen if matrix is None else matrix,
+            "filled": chosen if matrix is None else (matrix.flatten() < len(chosen)).nonzero()[:, 0],
+            "order": torch.cat([numbers, chosen]).argsort(),
+        }
+        for name, value in held.items():
+            self.register_buffer(name, value, persistent=False)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         hidden = F.leaky_relu(self.first(latents[:, : self.own_dim]) + self.label(labels), 0.2)
         for layer in self.others:
             hidden = F.leaky_relu(layer(hidden), 0.2)
-        uniform = torch.special.ndtr(latents[:, self.own_dim :]).clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)
-        logits = (self.categories(hidden) - uniform.log().neg().log()) / self.temperature
-        widths = [width for width in self.widths if width > 1]
-        drawn = [block.softmax(1) for block in logits.split(widths, 1)] if widths else []
-        order: Tensor = self.get_buffer("order")
-        return torch.cat([self.numbers(hidden).tanh(), *drawn], 1)[:, order]
+        row = self.last(hidden)
+        numbers = row[:, self.get_buffer("numbers")].tanh()
+        drawn = self._draw(row[:, self.get_buffer("chosen")], latents[:, self.own_dim :])
+        return torch.cat([numbers, drawn], 1)[:, self.get_buffer("order")]
+
+    def _draw(self, logits: Tensor, noise: Tensor) -> Tensor:
+        """Return a Gumbel-softmax draw of every one-hot block, side by side as the logits are."""
+        if not logits.shape[1]:
+            return logits
+        uniform = torch.special.ndtr(noise).clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)
+        noisy = (logits - uniform.log().neg().log()) / self.temperature
+        blocks = F.pad(noisy, (0, 1), value=-torch.inf)[:, self.get_buffer("matrix")]
+        return blocks.softmax(2).flatten(1)[:, self.get_buffer("filled")]
 
 
 class Discriminator(base.ProjectionDiscriminator):

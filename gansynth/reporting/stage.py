@@ -60,8 +60,9 @@ def report(study: Study, run: Run) -> Path:
         (draft.path / MARKDOWN_FILE).write_text(markdown, encoding="utf-8")
         data = render_json(findings, f"{date:%Y-%m-%d}", time.monotonic() - started)
         (draft.path / JSON_FILE).write_text(data, encoding="utf-8")
-        blinded = render_blinded(findings.blinded, study.name, study.evaluation.alpha)
-        (draft.path / BLINDED_PAGE_FILE).write_text(blinded, encoding="utf-8")
+        if not findings.blinded.empty:
+            blinded = render_blinded(findings.blinded, study.name, study.evaluation.alpha)
+            (draft.path / BLINDED_PAGE_FILE).write_text(blinded, encoding="utf-8")
     return run.report
 
 
@@ -84,14 +85,14 @@ def copy_report(run: Run, destination: str) -> None:
         ArtifactError: There is no report, or it cannot be copied.
         RemoteError: The URL is none that gansynth reads, or its storage cannot be reached.
     """
-    read_manifest(run.report)
+    files = [name for name in COPIED_FILES if name in read_manifest(run.report).files]
     if is_url(destination):
-        Remote(destination).upload(run.report, COPIED_FILES, lambda _: None)
+        Remote(destination).upload(run.report, files, lambda _: None)
         return
     folder = Path(destination)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in COPIED_FILES:
+        for name in files:
             partial = folder / f".{name}.partial"
             shutil.copyfile(run.report / name, partial)
             partial.replace(folder / name)
