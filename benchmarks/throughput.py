@@ -203,12 +203,12 @@ def measure_batches(bench: Bench) -> Iterator[tuple[str, str, float]]:
     """Compare a batch by as many workers as there are cores with one by a single worker."""
     few, many = bench.effort.many_samples // 4, bench.effort.many_samples
     save_study(bench.study, bench.run.study_file)
-    taken: dict[int, list[float]] = {1: [], CORES: []}
+    taken: dict[int, list[float]] = {count: [] for count in (1, CORES)}
     for _ in range(max(1, bench.effort.rounds // 2)):
         for workers, seconds in taken.items():
             seconds.append(flow_effort(bench, few, workers)[0])
-    single, together = (statistics.median(seconds) for seconds in taken.values())
-    yield f"samples per second of a batch by {CORES} workers", "one worker", single / together
+    medians = {workers: statistics.median(seconds) for workers, seconds in taken.items()}
+    yield f"samples per second of a batch by {CORES} workers", "one worker", medians[1] / medians[CORES]
     small, large = (flow_effort(bench, count, CORES)[1] for count in (few, many))
     yield f"memory of a worker, {many:,} samples", f"{few:,} samples", large / small
 

@@ -46,7 +46,8 @@ class Manifest(BaseModel):
         seconds: Wall-clock time it took, with that of interrupted attempts it goes on from and of what it adopted.
         cpu_seconds: Processor time of the process that made it and of those that this started, over all threads, with
             that of what it adopted.
-        peak_memory_mb: Largest resident memory of the process while it was made, or of one that it started, in MiB.
+        peak_memory_mb: Largest resident memory of the process while it was made, or of one that it started, in MiB; of
+            what was put together from finished parts, of the processes that made these.
         files: Every file except the manifest itself.
     """
 
@@ -135,7 +136,7 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
             versions=library_versions(),
             seconds=time.monotonic() - started + draft.seconds,
             cpu_seconds=_cpu_seconds() - started_cpu + draft.cpu_seconds,
-            peak_memory_mb=max(_peak_memory_mb(), draft.peak_memory_mb),
+            peak_memory_mb=draft.peak_memory_mb if draft.adopted else _peak_memory_mb(),
             files=files,
         )
         (partial / MANIFEST).write_text(manifest.model_dump_json(indent=1))

@@ -226,7 +226,7 @@ def _front_matter(origin: Origin, file_format: str, kept: int) -> str:
     licence = origin.licence.lower()
     known = licence in HUB_LICENCES or licence == "unknown"
     lines = [f"license: {licence if known else 'other'}"]
-    lines += [] if known else [f"license_name: {json.dumps(origin.licence)}"]
+    lines += [] if known else [f"license_name: {json.dumps(origin.licence, ensure_ascii=False)}"]
     lines += [
         f"pretty_name: {json.dumps(f'Synthetic images of the study {origin.study}')}",
         "tags: [synthetic, gan, gansynth]",

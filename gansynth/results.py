@@ -64,6 +64,9 @@ class Verdict(BaseModel):
 
     against_real: VerdictWord
     against_best_without_gan: VerdictWord
+    arms: dict[str, str] = Field(
+        description="The arm with a GAN that each of these words is about, by the arm it was compared with."
+    )
     best_without_gan: str = Field(description="The arm without a GAN that has the highest mean.")
     best_with_gan: str = Field(description="The arm with a GAN that has the highest mean.")
     sentence: str = Field(description="The same for people, with numbers.")

@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 
 from gansynth.artifacts import Manifest
 from gansynth.generation import Order
-from gansynth.markup import table
+from gansynth.markup import escape, table
 from gansynth.remote import is_url
 from gansynth.results import GRID_FILE, read_summary
 from gansynth.runs import Run
@@ -90,7 +90,7 @@ def findings_markdown(run: Run, report: str) -> str:
             "",
             f"![real and synthetic samples](data:image/png;base64,{picture})",
         ]
-    return "\n".join([*lines, "", *(f"- {warning}" for warning in summary.warnings)])
+    return "\n".join([*lines, "", *(f"- {escape(warning)}" for warning in summary.warnings)])
 
 
 def samples_picture(run: Run) -> bytes:

@@ -48,10 +48,11 @@ class ShownProgress:
                 self._tell(reading)
                 told = time.monotonic()
         if self._artifact is not None:
-            self._tell(self.meter.read(self.finished, time.monotonic()))
+            self._tell(self.meter.read(self.finished, time.monotonic()), ended=True)
 
-    def _tell(self, reading: Reading) -> None:
-        lines = [describe(reading, self.finished, self.meter.total, self.samples) or "at work"]
+    def _tell(self, reading: Reading, *, ended: bool = False) -> None:
+        said = describe(reading, self.finished, self.meter.total, self.samples)
+        lines = [said or ("ended" if ended else "at work")]
         lines += [f"- {piece.label}: {piece.share:.0%}" for piece in reading.pieces if piece.total > 1]
         text, percent = "\n".join(lines), 100 * reading.share
         try:

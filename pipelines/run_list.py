@@ -61,7 +61,7 @@ def _found(summary: Summary | None) -> tuple[str, str]:
 
 
 def _verdict(summary: Summary, word: VerdictWord, against: str) -> str:
-    test = summary.comparison(summary.verdict.best_with_gan, against)
+    test = summary.comparison(summary.verdict.arms[against], against)
     return f"{word}, {gain(test.gain)}" if test else word
 
 

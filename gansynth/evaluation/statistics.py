@@ -159,12 +159,13 @@ def decide(comparisons: Sequence[Comparison], values: Values, metric: str, alpha
     best = best_without_gan(values)
     obstacles = _obstacles(comparisons, values, alpha)
     verdicts: dict[str, VerdictWord] = {}
+    speakers: dict[str, str] = {}
     sentences = []
     for against in dict.fromkeys((REAL, best)):
         rows = {row.arm: row for row in comparisons if row.against == against and row.arm in with_gan}
         words = {arm: _credit(row, obstacles[arm]) for arm, row in rows.items()}
         word = verdicts[against] = _summarise(words.values())
-        speaker = _best(values, [arm for arm in words if words[arm] == word])
+        speaker = speakers[against] = _best(values, [arm for arm in words if words[arm] == word])
         answer = (
             _against_real(rows[speaker], word, metric, alpha) if against == REAL else _against_best(rows[speaker], word)
         )
@@ -174,6 +175,7 @@ def decide(comparisons: Sequence[Comparison], values: Values, metric: str, alpha
     return Verdict(
         against_real=verdicts[REAL],
         against_best_without_gan=verdicts[best],
+        arms=speakers,
         best_without_gan=best,
         best_with_gan=_best(values, with_gan),
         sentence=" ".join(sentences),

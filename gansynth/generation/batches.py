@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from gansynth.artifacts import Manifest, answers, is_current, publish, verify
 from gansynth.cards import renew_card
 from gansynth.checkpoints import load_model, read_classes
-from gansynth.errors import GansynthError, StudyError
+from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation.destinations import STAGE, batch_at, check_url_free, manifest_at, upload
 from gansynth.generation.plan import split_by_weight
 from gansynth.generation.sampler import Sampler
@@ -36,12 +36,17 @@ from gansynth.settings import Settings
 from gansynth.study import ComputeConfig, FileFormat, GenerationConfig, Study
 from gansynth.study_files import read_study
 
+MOST_SAMPLES = 10**10
+MOST_SHARDS = 100_000
+
 
 class ClassNumber(Settings):
     """A class and its number."""
 
     name: str = Field(title="Class", description="The true name of the class.")
-    number: float = Field(gt=0, title="Number", description="How many samples, or with `count` its weight.")
+    number: float = Field(
+        gt=0, le=MOST_SAMPLES, title="Number", description="How many samples, or with `count` its weight."
+    )
 
 
 class Batch(Settings):
@@ -50,6 +55,7 @@ class Batch(Settings):
     count: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_SAMPLES,
         description="Samples altogether: evenly over all classes, or over `classes` by their weights.",
     )
     classes: tuple[ClassNumber, ...] = Field(
@@ -64,7 +70,10 @@ class Batch(Settings):
     )
     seed: int = Field(default=0, ge=0, description="Another seed gives other samples.")
     shard_size: int = Field(
-        default=10_000, ge=1, description="Samples per shard, about. Shards are what workers share out."
+        default=10_000,
+        ge=1,
+        le=MOST_SAMPLES,
+        description="Samples per shard, about. Shards are what workers share out.",
     )
 
     @model_validator(mode="after")
@@ -192,8 +201,8 @@ def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None
         compute: Where the work runs; by default as the study of the run says.
 
     Raises:
-        StudyError: A class is unknown, or no sample is wanted.
-        ArtifactError: The run has no study or no model, or it is damaged.
+        StudyError: A class is unknown, no sample is wanted, or the shards would be too many.
+        ArtifactError: The run has no study or no model, or it is damaged; or a folder has no name.
         RemoteError: The URL is none that gansynth reads, or its storage cannot be reached.
     """
     remote = Remote(out) if isinstance(out, str) and is_url(out) else None
@@ -204,13 +213,21 @@ def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None
     parents = {"model": verify(run.model(None)).digest}
     class_names, training_counts = read_classes(run.model(None))
     counts = batch.counts(class_names, training_counts)
+    if int(counts.sum()) > MOST_SHARDS * batch.shard_size:
+        raise StudyError(
+            f"shard_size: {int(counts.sum()):,} samples in shards of {batch.shard_size:,} are more than {MOST_SHARDS:,}"
+            " shards; raise it"
+        )
     settings = study.generation.model_copy(update={"format": batch.format, "shard_size": batch.shard_size})
     request = samples_request(study, settings) | {"seed": batch.seed, "counts": counts.tolist()}
+    destination = (Path(out).expanduser() if remote is None else run.outgoing(remote.url)).resolve()
+    if not destination.name:
+        raise ArtifactError(f"{destination}: cannot be replaced; name a folder in it")
     return Order(
         study=study,
         run=run,
         batch=batch,
-        destination=(Path(out).expanduser() if remote is None else run.outgoing(remote.url)).resolve(),
+        destination=destination,
         remote=remote,
         settings=settings,
         shards=tuple(divide(counts, settings)),
@@ -235,15 +252,13 @@ def held(wanted: Order) -> Iterator[bool]:
     with hold_folder(wanted.place, "name another folder", wanted.address):
         try:
             done = _lies_there(wanted)
-        except GansynthError:
+            if done and wanted.remote is None and (summary := current_summary(wanted.study, wanted.run)):
+                renew_card(wanted.destination, wanted.origin, wanted.settings.format, summary)
+            yield done
+            if wanted.remote is not None:
+                shutil.rmtree(wanted.destination, ignore_errors=True)
+        finally:
             _clear(wanted)
-            raise
-        if done and wanted.remote is None and (summary := current_summary(wanted.study, wanted.run)):
-            renew_card(wanted.destination, wanted.origin, wanted.settings.format, summary)
-        yield done
-        if wanted.remote is not None:
-            shutil.rmtree(wanted.destination, ignore_errors=True)
-        _clear(wanted)
 
 
 def _lies_there(wanted: Order) -> bool:

@@ -19,6 +19,10 @@ def batch_at(destination: Path) -> Manifest | None:
     Raises:
         ArtifactError: Anything else is there.
     """
+    if destination.is_mount():
+        raise ArtifactError(f"{destination}: is a mount point, which cannot be replaced; name a folder in it")
+    if destination == Path.cwd():
+        raise ArtifactError(f"{destination}: is the current folder, which is not replaced; name a folder in it")
     if not destination.exists():
         return None
     if not destination.is_dir():

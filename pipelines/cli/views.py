@@ -14,9 +14,9 @@ def runs(
 ) -> None:
     """List runs: how far each is, whether the GAN helps, and what it took.
 
-    Beside each verdict stands the gain of the best arm with a GAN, in points: over real data alone, and over the best
-    arm without a GAN. Time is the sum over all that was made, also side by side. What was made with other settings than
-    the run's study has now does not count. The last changed run comes first.
+    Beside each verdict stands the gain, in points, of the arm with a GAN that it is about: over real data alone, and
+    over the best arm without a GAN. Time is the sum over all that was made, also side by side. What was made with other
+    settings than the run's study has now does not count. The last changed run comes first.
 
     \b
     Examples:

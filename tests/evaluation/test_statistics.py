@@ -215,6 +215,8 @@ def test_a_gain_over_real_and_none_over_classical() -> None:
     verdict = judge(values)
     assert (verdict.against_real, verdict.against_best_without_gan) == ("helps", "no evidence")
     assert (verdict.best_without_gan, verdict.best_with_gan) == ("classical", "gan+classical")
+    assert verdict.arms["real"] in verdict.sentence.split(".")[0]
+    assert verdict.arms["classical"] in ("gan", "gan+classical")
     assert verdict.sentence == (
         "GAN augmentation helps: gan gains 9.0 points of balanced accuracy over real data alone (95 % interval"
         f" {100 * over_real.ci_low:.1f} to {100 * over_real.ci_high:.1f}). Against the best arm without a GAN,"

@@ -247,3 +247,29 @@ def test_a_run_without_model_or_study_is_refused_in_one_line(make_run: RunMaker,
         export(run, tmp_path / "out", Batch(count=3, format="folder"))
     with pytest.raises(ArtifactError, match="no run there"):
         export(Run(tmp_path / "elsewhere"), tmp_path / "out", Batch(count=3, format="folder"))
+
+
+def test_folders_that_cannot_be_replaced_are_refused_before_the_work(
+    make_run: RunMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = make_run()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for out, reason in (("/", "cannot be replaced"), ("/proc", "is a mount point"), (".", "is the current folder")):
+        with pytest.raises(ArtifactError, match=reason):
+            export(run, Path(out), Batch(count=3))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_shards_beyond_all_measure_are_refused(make_run: RunMaker, tmp_path: Path) -> None:
+    run, _ = make_run()
+    with pytest.raises(StudyError, match="shard_size: 10,000,000 samples in shards of 10 are more than 100,000 shards"):
+        export(run, tmp_path / "out", Batch(count=10_000_000, shard_size=10))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_batch_that_fails_before_its_first_shard_leaves_nothing(make_run: RunMaker, tmp_path: Path) -> None:
+    run, _ = make_run()
+    with pytest.raises(ZeroDivisionError), held(order(run, Batch(count=3), tmp_path / "out")):
+        raise ZeroDivisionError
+    assert not list(tmp_path.glob(".out*"))

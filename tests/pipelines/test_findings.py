@@ -36,6 +36,7 @@ SUMMARY = Summary(
         against_real="helps",
         against_best_without_gan="no evidence",
         best_without_gan="oversampled",
+        arms={"real": "gan", "oversampled": "gan"},
         best_with_gan="gan",
         sentence="GAN augmentation [helps]: 9.1 points.",
     ),
