@@ -40,15 +40,15 @@ USE = "Augmenting the training set of a classifier of these classes."
 LABELS = "Labels are those the generator was asked for; nobody has checked them."
 BIASES = "Faults, gaps and biases of the training rows are likely here too, and variety may be lower than in real data."
 LIKENESS = "Samples may resemble training rows, so the care that those need is needed here as well."
-MISUSE = "Do not use these images to test or validate a model, or as evidence of anything real."
+MISUSE = "Do not use these samples to test or validate a model, or as evidence of anything real."
 
 CARD = """\
 ---
 {front_matter}
 ---
-# Synthetic images of the study {study}
+# Synthetic {things} of the study {study}
 
-{kept} images, all of them generated: none is a photograph or a measurement.
+{kept} {things}, all of them generated: none is a photograph or a measurement.
 
 ## How it was made
 
@@ -59,7 +59,7 @@ A class-conditional generative adversarial network was trained by gansynth on th
 
 {classes}
 
-Every image is marked as `{source_type}`{marks}. A sample's label and `seed_index` give it again from the same
+Every {marked} is marked as `{source_type}`{marks}. A sample's label and `seed_index` give it again from the same
 model and seed. `manifest.json` has the SHA-256 of every file, and `croissant.json` describes them to programs; whoever
 publishes them adds `creator`, `url` and `datePublished` there.
 
@@ -84,7 +84,7 @@ again, completes that of the batch."""
 
 FINDINGS = """\
 Measured on real held-out rows, in {repetitions} repetitions. Each trained a generator of its own on its training rows
-alone; the images here are of one more generator, fitted in the same way on all training rows, and no number was
+alone; the samples here are of one more generator, fitted in the same way on all training rows, and no number was
 measured on them. `report/index.html` in the run folder tells the whole story.
 
 > {sentence}
@@ -107,6 +107,7 @@ MARKS = {
     "webdataset": " in its XMP metadata and in the JSON beside it; `classes.json` gives the true class names",
 }
 
+TASKS = {"image": "image-classification", "table": "tabular-classification"}
 DATA_FILES = {"parquet": '"*.parquet"', "folder": '["*/*.png", "metadata.csv"]', "webdataset": '"*.tar"'}
 
 
@@ -135,7 +136,9 @@ def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], sum
         model_digest=origin.model_digest[:16],
         seed=origin.seed,
         rejections="\n".join(rejected) or "No filter was used.",
-        classes=table(("label", "class", "images"), classes),
+        classes=table(("label", "class", origin.things), classes),
+        things=origin.things,
+        marked="image" if origin.modality == "image" else "file",
         source_type=DIGITAL_SOURCE_TYPE,
         marks=MARKS[file_format],
         findings=UNMEASURED if summary is None else _findings(summary),
@@ -228,10 +231,10 @@ def _front_matter(origin: Origin, file_format: str, kept: int) -> str:
     lines = [f"license: {licence if known else 'other'}"]
     lines += [] if known else [f"license_name: {json.dumps(origin.licence, ensure_ascii=False)}"]
     lines += [
-        f"pretty_name: {json.dumps(f'Synthetic images of the study {origin.study}')}",
+        f"pretty_name: {json.dumps(f'Synthetic {origin.things} of the study {origin.study}')}",
         "tags: [synthetic, gan, gansynth]",
         "annotations_creators: [machine-generated]",
-        "task_categories: [image-classification]",
+        f"task_categories: [{TASKS[origin.modality]}]",
         f"size_categories: [{_size_category(kept)}]",
         "configs:",
         "- config_name: default",

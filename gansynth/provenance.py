@@ -1,6 +1,7 @@
 """Where synthetic samples come from: carried into every file of them."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from gansynth.samples import Schema
 from gansynth.seeding import derive_seed
@@ -19,7 +20,8 @@ class Origin:
         licence: Licence of the source.
         model_digest: Digest of the trained model.
         class_names: The true names, in label order.
-        schema: What the columns of a table are; None for images.
+        modality: What the samples are.
+        schema: What the columns of a table are, where samples are written; images have none.
     """
 
     study: str
@@ -27,7 +29,13 @@ class Origin:
     licence: str
     model_digest: str
     class_names: tuple[str, ...]
+    modality: Literal["image", "table"] = "image"
     schema: Schema | None = None
+
+    @property
+    def things(self) -> str:
+        """What people call the samples."""
+        return {"image": "images", "table": "rows"}[self.modality]
 
 
 def delivery_seed(root: int, repetition: int | None) -> int:

@@ -4,8 +4,10 @@ What it takes from CTGAN (arXiv 1907.00503) is the mixture of activations; unlik
 loss relativistic with gradient penalties, and no batch normalisation lets samples depend on each other.
 """
 
+from itertools import accumulate
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -47,29 +49,31 @@ class Generator(nn.Module):
     def __init__(self, config: TabularConfig, shape: Widths, n_classes: int) -> None:
         super().__init__()
         self.own_dim, self.temperature = config.latent_dim, config.temperature
-        columns = torch.arange(sum(shape)).split(list(shape))
-        one_hot = [block for block in columns if len(block) > 1]
-        numbers = torch.cat([block for block in columns if len(block) == 1] or [torch.empty(0, dtype=torch.int64)])
-        chosen = torch.cat(one_hot or [torch.empty(0, dtype=torch.int64)])
+        starts = [0, *accumulate(shape)]
+        numbers = [start for start, width in zip(starts, shape, strict=False) if width == 1]
+        blocks = [range(start, start + width) for start, width in zip(starts, shape, strict=False) if width > 1]
+        chosen = [column for block in blocks for column in block]
         self.latent_dim = config.latent_dim + len(chosen)
         self.label = nn.Embedding(n_classes, config.width)
         self.first = nn.Linear(config.latent_dim, config.width)
         self.others = nn.ModuleList(nn.Linear(config.width, config.width) for _ in range(config.depth - 1))
         self.last = nn.Linear(config.width, sum(shape))
-        # blocks side by side as the rows of a matrix, whose empty places point behind the last logit
-        places = torch.arange(len(chosen)).split([len(block) for block in one_hot])
-        matrix = (
-            nn.utils.rnn.pad_sequence(list(places), batch_first=True, padding_value=len(chosen)) if places else None
-        )
+        # one-hot blocks as the rows of a matrix, whose empty places point behind the last logit
+        places = [len(chosen)] * (len(blocks) * max(map(len, blocks), default=0))
+        widest, place = max(map(len, blocks), default=0), 0
+        for row, block in enumerate(blocks):
+            places[row * widest : row * widest + len(block)] = range(place, place + len(block))
+            place += len(block)
         held = {
             "numbers": numbers,
             "chosen": chosen,
-            "matrix": chosen if matrix is None else matrix,
-            "filled": chosen if matrix is None else (matrix.flatten() < len(chosen)).nonzero()[:, 0],
-            "order": torch.cat([numbers, chosen]).argsort(),
+            "places": places,
+            "filled": [place for place, logit in enumerate(places) if logit < len(chosen)],
+            "order": np.argsort([*numbers, *chosen]).tolist(),
         }
+        self.n_blocks = len(blocks)
         for name, value in held.items():
-            self.register_buffer(name, value, persistent=False)
+            self.register_buffer(name, torch.tensor(value, dtype=torch.int64), persistent=False)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         hidden = F.leaky_relu(self.first(latents[:, : self.own_dim]) + self.label(labels), 0.2)
@@ -86,8 +90,9 @@ class Generator(nn.Module):
             return logits
         uniform = torch.special.ndtr(noise).clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)
         noisy = (logits - uniform.log().neg().log()) / self.temperature
-        blocks = F.pad(noisy, (0, 1), value=-torch.inf)[:, self.get_buffer("matrix")]
-        return blocks.softmax(2).flatten(1)[:, self.get_buffer("filled")]
+        blocks = F.pad(noisy, (0, 1), value=-torch.inf)[:, self.get_buffer("places")]
+        drawn = blocks.view(len(logits), self.n_blocks, -1).softmax(2)
+        return drawn.flatten(1)[:, self.get_buffer("filled")]
 
 
 class Discriminator(base.ProjectionDiscriminator):

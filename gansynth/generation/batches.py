@@ -8,7 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,7 @@ class Order:
             licence=self.study.source.licence,
             model_digest=self.parents["model"],
             class_names=self.class_names,
+            modality=self.study.modality.kind,
         )
 
     @property
@@ -219,6 +220,8 @@ def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None
             " shards; raise it"
         )
     settings = study.generation.model_copy(update={"format": batch.format, "shard_size": batch.shard_size})
+    if study.modality.kind == "table" and batch.format != "parquet":
+        raise StudyError(f"format: tables are written as 'parquet' (given: {batch.format!r})")
     request = samples_request(study, settings) | {"seed": batch.seed, "counts": counts.tolist()}
     destination = (Path(out).expanduser() if remote is None else run.outgoing(remote.url)).resolve()
     if not destination.name:
@@ -295,7 +298,8 @@ def write_shard(study: Study, run: Run, batch: Batch, destination: Path, number:
         publish(directory, "shard", request, wanted.parents) as draft,
         Progress(wanted.progress / f"{number:05d}.json", label, shard.size) as progress,
     ):
-        draft.counts.update(write_shards(draft.path, [shard], sampler, wanted.settings, wanted.origin, progress))
+        origin = replace(wanted.origin, schema=model.schema)
+        draft.counts.update(write_shards(draft.path, [shard], sampler, wanted.settings, origin, progress))
     return directory
 
 

@@ -154,4 +154,5 @@ def kept_blocks(
 
 
 def origin_of(study: Study, model: TrainedModel, digest: str, seed: int) -> Origin:
-    return Origin(study.name, seed, study.source.licence, digest, model.class_names, model.schema)
+    """Return where the samples of a model come from; `digest` is the model's, `seed` that of its samples."""
+    return Origin(study.name, seed, study.source.licence, digest, model.class_names, study.modality.kind, model.schema)

@@ -21,7 +21,7 @@ from gansynth.results import (
     Summary,
     read_summary,
 )
-from gansynth.runs import METRICS_FILE, QUARANTINE_FILE, Run, repetition_label
+from gansynth.runs import COLUMNS_FILE, METRICS_FILE, QUARANTINE_FILE, Run, repetition_label
 from gansynth.states import Cost
 from gansynth.study import Study
 
@@ -43,6 +43,7 @@ class Findings:
         blinded: The same for the blinded page, in the order of its questions.
         curves: What adversarial training recorded, a frame per generator, by the generator's label.
         quarantine: Sources that could not be used, each with `source` and `reason`.
+        columns: What ingestion found out about a table: `notes`, `findings`, `columns`; nothing of images.
         manifests: Manifest of every artifact found, by stage and by its path within the run folder.
     """
 
@@ -56,6 +57,7 @@ class Findings:
     blinded: pd.DataFrame
     curves: dict[str, pd.DataFrame]
     quarantine: list[dict[str, str]]
+    columns: dict[str, Any]
     manifests: dict[str, dict[str, Manifest]]
 
     def comparison(self, arm: str, against: str) -> Comparison | None:
@@ -134,6 +136,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         blinded=frames[4],
         curves={label: frame for label, frame in curves.items() if not frame.empty},
         quarantine=_read_quarantine(run.dataset / QUARANTINE_FILE),
+        columns=_read_columns(run.dataset / COLUMNS_FILE),
         manifests=manifests,
     )
 
@@ -192,6 +195,13 @@ def _read_quarantine(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     return _parse(path.read_text(), path)
+
+
+def _read_columns(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = _parse(f"[{path.read_text()}]", path)[0]
+    return found
 
 
 def _parse(text: str, path: Path) -> list[dict[str, Any]]:

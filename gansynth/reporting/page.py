@@ -51,6 +51,8 @@ def render_page(findings: Findings, date: str) -> str:
         forest=_forest(findings),
         strip=_strip(findings),
         recalls=_recalls(findings),
+        columns=tables.column_table(findings),
+        column_notes=words.column_notes(findings),
         images=pictures.grid_pictures(findings.grid, FEW_PICTURES if many else pictures.MOST_PER_CLASS),
         class_fidelity=_class_fidelity(findings),
         memorisation=words.memorisation(findings),

@@ -200,11 +200,15 @@ def _synthetic(study: Study) -> str:
     labels = {
         "soft": "the mean of the class asked for and the probabilities of a teacher trained on real training rows",
         "hard": "the class asked for",
+        "teacher": "the probabilities of classifiers fitted on real training rows",
     }[rule.labels]
     without, with_classical = (
         formats.listed([formats.share(ratio, 0) for ratio in ratios])
         for ratios in (rule.ratios, rule.ratios_with_classical)
     )
+    if study.modality.kind == "table":
+        shares = f"their share of all weight was chosen by {rule.inner_folds}-fold validation on training rows, from"
+        return f"{formats.capitalised(amount)}, {chosen}. Their label is {labels}; {shares} {without}."
     picked = (
         f"their share of a batch was chosen by {rule.inner_folds}-fold validation on training rows: from {without}"
         f" without classical augmentation and from {with_classical} with it, where that is the share of the rarest"

@@ -72,7 +72,8 @@ def _complete_card(study: Study, run: Run) -> None:
     if summary is None or not (directory / CARD_FILE).exists():
         return
     model_digest, class_names = read_manifest(directory).parents["model"], tuple(summary.train_rows)
-    origin = Origin(study.name, delivery_seed(study.seed, None), study.source.licence, model_digest, class_names)
+    seed, kind = delivery_seed(study.seed, None), study.modality.kind
+    origin = Origin(study.name, seed, study.source.licence, model_digest, class_names, kind)
     renew_card(directory, origin, study.generation.format, summary)
 
 

@@ -12,6 +12,9 @@ LOWER_IS_BETTER = ("log_loss",)
 DELIVERED = "the delivered dataset"
 
 
+MOST_VALUES = 5
+
+
 class Table(NamedTuple):
     """Cells of text. The first column names the row; `best` are the places (row, column) of the best values."""
 
@@ -167,3 +170,16 @@ def digest_table(findings: Findings) -> Table:
     }
     found = {name: findings.manifest(place) for name, place in places.items()}
     return Table(["Artifact", "SHA-256"], [[name, one.digest] for name, one in found.items() if one is not None])
+
+
+def column_table(findings: Findings) -> Table | None:
+    """Return what is known of each column of a table; None for images."""
+    if not findings.columns:
+        return None
+    rows = []
+    for column in findings.columns["columns"]:
+        numbers = [str(column[name]) for name in ("min", "median", "max") if name in column]
+        top = [f"{value} ({count:,})" for value, count in column.get("top", [])[:MOST_VALUES]]
+        values = " / ".join(numbers) or ", ".join(top)
+        rows.append([column["name"], column["kind"], f"{column['nulls']:,}", f"{column['distinct']:,}", values])
+    return Table(["Column", "Kind", "Nulls", "Distinct", "Least / median / greatest, or most frequent"], rows)

@@ -176,3 +176,12 @@ def headline(findings: Findings) -> list[tuple[str, str, str]]:
         remark = f"{best}; " + ", ".join(f"{recalls[other]} {other}" for other in others)
         tiles.append(("Recall of the rare classes", recalls[best], remark))
     return tiles
+
+
+def column_notes(findings: Findings) -> list[str]:
+    """Return how a table was read, and what was done about columns, a line each."""
+    notes = [formats.capitalised(note) + "." for note in findings.columns.get("notes", [])]
+    return notes + [
+        f"{found['column']}: {'suspected leak, ' if found['what'] == 'leak' else ''}{found['reason']}."
+        for found in findings.columns.get("findings", [])
+    ]

@@ -186,7 +186,7 @@ def _write_others(study: Study, run: Run, classes: list[str], random: np.random.
     for repetition in range(study.evaluation.repetitions):
         samples = data | digests(model=run.model(repetition), synthetic=run.synthetic(repetition))
         for arm in study.evaluation.arms:
-            parents = {name: samples[name] for name in ARMS[arm].parents}
+            parents = {name: samples[name] for name in ARMS[study.modality.kind][arm].parents}
             with publish(run.arm(repetition, arm), "evaluate", arm_request(study, repetition, arm), parents) as draft:
                 draft.counts.update(test=2000)
         with publish(run.fidelity(repetition), "evaluate", fidelity_request(study, repetition), samples):
