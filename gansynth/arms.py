@@ -13,6 +13,7 @@ class Arm(NamedTuple):
         synthetic: There are synthetic samples.
         shuffled: Their labels are shuffled.
         tuned: How probable a class must be to be predicted is chosen on training rows.
+        taught: Rows have half of their label from classifiers that did not see them, and synthetic ones all of it.
     """
 
     balanced: bool = False
@@ -21,6 +22,7 @@ class Arm(NamedTuple):
     synthetic: bool = False
     shuffled: bool = False
     tuned: bool = False
+    taught: bool = False
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -36,7 +38,17 @@ def has_gan(arm: str) -> bool:
 
 
 ArmName = Literal[
-    "real", "threshold", "weights", "oversampled", "classical", "smote", "gan", "gan+classical", "gan+smote", "shuffled"
+    "real",
+    "threshold",
+    "weights",
+    "oversampled",
+    "softened",
+    "classical",
+    "smote",
+    "gan",
+    "gan+classical",
+    "gan+smote",
+    "shuffled",
 ]
 
 ARMS: dict[str, dict[str, Arm]] = {
@@ -48,22 +60,23 @@ ARMS: dict[str, dict[str, Arm]] = {
         "gan+classical": Arm(balanced=True, augmented=True, synthetic=True),
         "shuffled": Arm(balanced=True, synthetic=True, shuffled=True),
     },
-    # decisions move with the threshold, rankings hardly: so arms with a GAN get the help of the one that moves it
+    # what helps arms with a GAN, a tuned threshold and softened labels, helps an arm without one too
     "table": {
         "real": Arm(),
         "threshold": Arm(tuned=True),
         "weights": Arm(weighted=True),
         "oversampled": Arm(balanced=True),
+        "softened": Arm(tuned=True, taught=True),
         "smote": Arm(augmented=True),
-        "gan": Arm(synthetic=True, tuned=True),
-        "gan+smote": Arm(augmented=True, synthetic=True, tuned=True),
-        "shuffled": Arm(synthetic=True, shuffled=True, tuned=True),
+        "gan": Arm(synthetic=True, tuned=True, taught=True),
+        "gan+smote": Arm(augmented=True, synthetic=True, tuned=True, taught=True),
+        "shuffled": Arm(synthetic=True, shuffled=True, tuned=True, taught=True),
     },
 }
 """The arms of each modality by name."""
 
 STANDARD_ARMS: dict[str, tuple[ArmName, ...]] = {
     "image": ("real", "oversampled", "classical", "gan", "gan+classical"),
-    "table": ("real", "threshold", "weights", "oversampled", "smote", "gan", "gan+smote"),
+    "table": ("real", "threshold", "weights", "oversampled", "softened", "smote", "gan", "gan+smote"),
 }
 """Those that are compared unless a study names others."""

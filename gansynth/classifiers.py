@@ -5,6 +5,7 @@ embedding of fidelity metrics. All of them train with the same optimiser steps.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -48,6 +49,8 @@ class Diet:
         synthetic_targets: (M, classes), the label probabilities of `synthetic`.
         shares: (classes,), how much of a class's part of a batch is synthetic, 0 to less than 1; of the rows of tables
             the mean counts, as how much of all weight is synthetic.
+        real_targets: (N, classes), label probabilities of `real`; its labels, without them.
+        teach: What gives rows that SMOTE makes their label probabilities; their labels, without it.
     """
 
     real: Samples
@@ -57,6 +60,8 @@ class Diet:
     synthetic: Samples | None = None
     synthetic_targets: Floats | None = None
     shares: Floats | None = None
+    real_targets: Floats | None = None
+    teach: Callable[[Values], Floats] | None = None
 
 
 class Predictor(Protocol):
@@ -149,18 +154,21 @@ def weighted_rows(diet: Diet, seed: int) -> WeightedRows:
     """Return what a diet of rows of tables is made of, for classifiers that take all of it at once."""
     diet = _resampled(diet, seed)
     real, one_hot = diet.real, np.eye(len(diet.real.class_names))
-    targets = one_hot[real.labels]
+    targets = one_hot[real.labels] if diet.real_targets is None else diet.real_targets.astype(np.float64)
     weights = _class_weights(diet)[real.labels].astype(np.float64) if diet.weighted else np.ones(len(real))
     share = 0.0 if diet.shares is None else float(diet.shares.mean())
     if diet.synthetic is None or not len(diet.synthetic) or share == 0:
         return WeightedRows(real, targets, weights)
     made = diet.synthetic
     more = one_hot[made.labels] if diet.synthetic_targets is None else diet.synthetic_targets
-    each = share / (1 - share) * weights.sum() / len(made)
+    # in the proportions of the real rows: where classes are rarer or more frequent, classifiers rank worse
+    proportions = diet.real.counts / made.counts.clip(min=1)
+    each = proportions[made.labels] if proportions[made.labels].any() else np.ones(len(made))
+    each = each * (share / (1 - share) * weights.sum() / each.sum())
     return WeightedRows(
         Samples.concatenate([real, made]),
         np.concatenate([targets, more]),
-        np.concatenate([weights, np.full(len(made), each)]),
+        np.concatenate([weights, each]),
     )
 
 
@@ -169,7 +177,12 @@ def _resampled(diet: Diet, seed: int) -> Diet:
     if diet.real.modality == "image":
         return diet
     if diet.policy == "smote":
-        return replace(diet, real=smote(diet.real, seed), policy=None, balanced=False)
+        rows = smote(diet.real, seed)
+        made = rows.take(np.arange(len(diet.real), len(rows)))
+        one_hot = np.eye(len(rows.class_names), dtype=np.float32)
+        own = one_hot[diet.real.labels] if diet.real_targets is None else diet.real_targets
+        more = diet.teach(made.values) if diet.teach and len(made) else one_hot[made.labels]
+        return replace(diet, real=rows, real_targets=np.concatenate([own, more]), policy=None, balanced=False)
     if diet.balanced and diet.synthetic is None:
         return replace(diet, real=_oversampled(diet.real, seed), balanced=False)
     return diet
@@ -207,7 +220,7 @@ class Batches:
 
     def __init__(self, diet: Diet, codec: Codec, fabric: Fabric, size: int, random: torch.Generator) -> None:
         self.codec, self.size, self.random = codec, size, random
-        self.real = _Pool(diet.real, None, codec, fabric.device)
+        self.real = _Pool(diet.real, diet.real_targets, codec, fabric.device)
         counts = torch.tensor(diet.real.counts, dtype=torch.float64, device=fabric.device)
         weights = torch.ones_like(counts) if diet.balanced else counts
         self.shares, self.synthetic_size = torch.zeros_like(counts), 0

@@ -1,5 +1,7 @@
 """How an arm is trained: its diet, and the choice of its mix by inner validation."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +10,9 @@ import numpy.typing as npt
 from gansynth.arms import Arm
 from gansynth.checkpoints import TrainedModel
 from gansynth.classifiers import Diet, Floats, Predictor, fit_classifier
-from gansynth.samples import Indices, Samples
+from gansynth.modalities.table.estimators import ESTIMATORS
+from gansynth.modalities.table.teachers import Committee
+from gansynth.samples import Indices, Samples, Values
 from gansynth.seeding import numpy_generator
 from gansynth.study import Study
 from gansynth.thresholds import tune_factors
@@ -60,20 +64,47 @@ class Mix(NamedTuple):
     ratio: float
 
 
-def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None) -> Diet:
+class Lesson(NamedTuple):
+    """What a committee of classifiers tells of an arm's rows.
+
+    Attributes:
+        targets: Label probabilities of the real training rows, (N, K).
+        teach: Gives those of any rows.
+    """
+
+    targets: Floats
+    teach: Callable[[Values], Floats]
+
+    def among(self, seen: npt.NDArray[np.bool_]) -> "Lesson":
+        """Return what is told of the rows seen, (N,)."""
+        return Lesson(self.targets[seen], self.teach)
+
+
+def give_lesson(study: Study, real: Samples, committee: Committee) -> Lesson:
+    """Let a committee say half of the label of each real row, unless the study's own classifier knows better."""
+    one_hot = np.eye(len(real.class_names), dtype=np.float32)[real.labels]
+    name = study.evaluation.classifier
+    softens = name not in ESTIMATORS or name in committee.surpassed
+    return Lesson((one_hot + committee.out_of_fold) / np.float32(2) if softens else one_hot, committee.probabilities)
+
+
+def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None, lesson: Lesson | None = None) -> Diet:
     """Return what an arm's classifier is trained on.
 
     Without classical augmentation `mix.ratio` of every class's part of a batch is synthetic. With it that is the share
     of the rarest class, and a class that has n times its rows takes less by the square root of n: where real rows
     abound, synthetic ones only take their place.
     """
+    diet = Diet(real, arm.balanced, arm.weighted, mix.policy)
+    if lesson:
+        diet = replace(diet, real_targets=lesson.targets, teach=lesson.teach)
     if synthetic is None or mix.ratio == 0 or len(synthetic.samples) == 0:
-        return Diet(real, arm.balanced, arm.weighted, mix.policy)
+        return diet
     counts = real.counts
     rarest = counts[counts > 0].min()  # a fold may have no row of a class whose rows are all duplicates of each other
     rarity = np.sqrt(rarest / counts.clip(min=rarest)) if arm.augmented else np.ones(len(counts))
     shares = (mix.ratio * rarity).astype(np.float32)
-    return Diet(real, arm.balanced, arm.weighted, mix.policy, synthetic.samples, synthetic.targets, shares)
+    return replace(diet, synthetic=synthetic.samples, synthetic_targets=synthetic.targets, shares=shares)
 
 
 def fit_arm(study: Study, diet: Diet, repetition: int, model: TrainedModel | None) -> Predictor:
@@ -89,7 +120,14 @@ def fit_arm(study: Study, diet: Diet, repetition: int, model: TrainedModel | Non
 
 
 def choose_mix(
-    study: Study, arm: Arm, model: TrainedModel, real: Samples, groups: Indices, synthetic: Synthetic, repetition: int
+    study: Study,
+    arm: Arm,
+    model: TrainedModel,
+    real: Samples,
+    groups: Indices,
+    synthetic: Synthetic,
+    repetition: int,
+    lesson: Lesson | None = None,
 ) -> tuple[Mix, dict[Mix, float]]:
     """Choose an arm's policy and its share of synthetic samples together, by inner validation on the training rows.
 
@@ -107,13 +145,20 @@ def choose_mix(
     known = {Mix(policy, 0.0): loss for policy, loss in model.policy_losses.items()} if arm.augmented else {}
 
     def diet_of(mix: Mix, seen: npt.NDArray[np.bool_]) -> Diet:
-        return build_diet(arm, mix, real.take(seen), synthetic.among(seen))
+        return build_diet(arm, mix, real.take(seen), synthetic.among(seen), lesson and lesson.among(seen))
 
     return choose(study, real, groups, repetition, candidates, diet_of, known)
 
 
 def choose_factors(
-    study: Study, arm: Arm, mix: Mix, real: Samples, groups: Indices, synthetic: Synthetic | None, repetition: int
+    study: Study,
+    arm: Arm,
+    mix: Mix,
+    real: Samples,
+    groups: Indices,
+    synthetic: Synthetic | None,
+    repetition: int,
+    lesson: Lesson | None,
 ) -> Floats:
     """Choose the factors (K,) of the class probabilities with which an arm decides best, on its training rows.
 
@@ -121,7 +166,8 @@ def choose_factors(
     """
 
     def diet_of(seen: npt.NDArray[np.bool_]) -> Diet:
-        return build_diet(arm, mix, real.take(seen), synthetic.among(seen) if synthetic else None)
+        told = lesson and lesson.among(seen)
+        return build_diet(arm, mix, real.take(seen), synthetic and synthetic.among(seen), told)
 
     predicted = out_of_fold(study, real, groups, repetition, diet_of)
     return tune_factors(real.labels, predicted, study.evaluation.metric)

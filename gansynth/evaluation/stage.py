@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,7 +16,15 @@ from gansynth.classifiers import Classifier, Diet, fit_classifier
 from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
 from gansynth.errors import EvaluationError
 from gansynth.evaluation import pictures
-from gansynth.evaluation.arms import Mix, build_diet, choose_factors, choose_mix, fit_arm, prepare_synthetic
+from gansynth.evaluation.arms import (
+    Mix,
+    build_diet,
+    choose_factors,
+    choose_mix,
+    fit_arm,
+    give_lesson,
+    prepare_synthetic,
+)
 from gansynth.evaluation.fidelity import Embedded, FidelityRow, fidelity_table, match_classes
 from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
 from gansynth.evaluation.metrics import score
@@ -74,14 +81,19 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
             check_rows(model, split)
             mix = Mix(model.policy if spec.augmented else None, 0.0)
         groups = dataset.groups[split.train]
+        lesson = None
+        if spec.taught:
+            lesson = give_lesson(study, real, Committee(real, derive_seed(study.seed, "committee", repetition)))
         if model is not None and spec.synthetic:
-            made, said = _labelled(study, run, repetition, real)
+            shards = run.synthetic(repetition)
+            made = load_synthetic(shards)
+            said = lesson.teach(made.values) if lesson else load_teacher_probabilities(shards)
             synthetic = prepare_synthetic(made, said, model, study, repetition, spec)
-            mix, losses = choose_mix(study, spec, model, real, groups, synthetic, repetition)
-        classifier = fit_arm(study, build_diet(spec, mix, real, synthetic), repetition, model)
+            mix, losses = choose_mix(study, spec, model, real, groups, synthetic, repetition, lesson)
+        classifier = fit_arm(study, build_diet(spec, mix, real, synthetic, lesson), repetition, model)
         found = classifier.probabilities(dataset.samples.values[split.test])
         if spec.tuned:
-            factors = choose_factors(study, spec, mix, real, groups, synthetic, repetition)
+            factors = choose_factors(study, spec, mix, real, groups, synthetic, repetition, lesson)
             found = apply_factors(found, factors)
         predictions = {
             "row": split.test,
@@ -94,19 +106,6 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
         (draft.path / CHOICE_FILE).write_text(json.dumps(choice))
         draft.counts.update(train=len(split.train), test=len(split.test))
     return directory
-
-
-def _labelled(study: Study, run: Run, repetition: int, real: Samples) -> tuple[Samples, npt.NDArray[np.float32]]:
-    """Return the synthetic samples of a repetition, and class probabilities of each by what knows the real rows best.
-
-    Of images that is the teacher that came with the model; of tables, several classifiers together.
-    """
-    shards = run.synthetic(repetition)
-    made = load_synthetic(shards)
-    if made.modality == "image":
-        return made, load_teacher_probabilities(shards)
-    committee = Committee(real, derive_seed(study.seed, "committee", repetition))
-    return made, committee.probabilities(made.values)
 
 
 def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:

@@ -20,6 +20,7 @@ Values = Mapping[str, Floats]
 REAL = "real"
 OVERSAMPLED = "oversampled"
 THRESHOLD = "threshold"
+SOFTENED = "softened"
 SHUFFLED = "shuffled"
 
 
@@ -95,8 +96,8 @@ def compare_arms(
     """Compare every arm with `real`, and every arm with a GAN with what it has to beat as well.
 
     An arm with a GAN is also compared with its controls, which are `oversampled` (mere resampling), `threshold` (mere
-    tuning) and the same arm without the GAN (`classical` for `gan+classical`), and with the best arm without a GAN.
-    That one is chosen by its mean on the same scores, which favours it.
+    tuning), `softened` (mere teaching) and the same arm without the GAN (`classical` for `gan+classical`), and with the
+    best arm without a GAN. That one is chosen by its mean on the same scores, which favours it.
 
     Holm's correction is made among the comparisons with the same arm: the arms with a GAN, which carry the claim, are
     one family, those without one are another, and `shuffled`, the negative control, stands alone.
@@ -205,7 +206,7 @@ def _best(values: Values, arms: Sequence[str]) -> str:
 
 def _controls(values: Values, arm: str) -> list[str]:
     without = "+".join(part for part in arm.split("+") if part != "gan")
-    return [control for control in (OVERSAMPLED, THRESHOLD, without) if control in values]
+    return [control for control in (OVERSAMPLED, THRESHOLD, SOFTENED, without) if control in values]
 
 
 def _pairs(values: Values) -> list[tuple[str, str]]:

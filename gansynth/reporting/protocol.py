@@ -34,9 +34,11 @@ def _of_tables() -> dict[str, str]:
         "threshold": f"the same, with {tuned}: the control for mere tuning",
         "weights": "real rows, every class counting equally much",
         "oversampled": "real rows, those of smaller classes repeated: the control for mere resampling",
+        "softened": f"real rows, half of each label from classifiers that did not see the row, {tuned}: the control for"
+        " mere teaching",
         "smote": "real rows, smaller classes filled up by SMOTE",
-        "gan": f"real and synthetic rows, {tuned}",
-        "gan+smote": f"as smote, and synthetic rows, {tuned}",
+        "gan": f"as softened, and synthetic rows, labelled by these classifiers, {tuned}",
+        "gan+smote": f"the same, and rows by SMOTE, {tuned}",
         "shuffled": "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help",
     }
 
