@@ -1,0 +1,83 @@
+"""Classifiers, committees and SMOTE on tables with nulls and categories."""
+
+import numpy as np
+import pytest
+from imblearn.over_sampling import SMOTE
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from gansynth.modalities.table.estimators import ESTIMATORS, fit_estimator
+from gansynth.modalities.table.oversampling import smote
+from gansynth.modalities.table.teachers import Committee
+from gansynth.samples import Column, Samples, Schema
+
+NUMBER, OTHER = Column("x", "numeric", "double"), Column("z", "numeric", "double")
+TOWN = Column("town", "categorical", "string", ("Oslo", "Rome", "Kyiv"))
+LABEL = Column("y", "categorical", "string", ("no", "yes"))
+
+
+def rows(count: int = 300, positives: int = 60, seed: int = 0) -> Samples:
+    """Draw rows with nulls in both columns, of which the number tells the label."""
+    random = np.random.default_rng(seed)
+    labels = (np.arange(count) < positives).astype(np.int64)
+    cells = np.stack([random.normal(2 * labels, 1), random.integers(0, 3, count).astype(float)], 1)
+    cells[random.random((count, 2)) < 0.05] = np.nan
+    return Samples(cells, labels, ("no", "yes"), Schema((NUMBER, TOWN), LABEL))
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_take_nulls_categories_and_labels_in_part(name: str) -> None:
+    train, test = rows(), rows(seed=1)
+    one_hot = np.eye(2)[train.labels]
+    hard = fit_estimator(name, train, one_hot, np.ones(len(train)), 0).probabilities(test.values)
+    assert hard.shape == (300, 2)
+    np.testing.assert_allclose(hard.sum(1), 1, rtol=1e-5)
+    assert (hard.argmax(1) == test.labels).mean() > 0.8
+    # half of every label unsure: the classifier is less sure, and still right
+    soft = fit_estimator(name, train, (one_hot + 0.5) / 2, np.ones(len(train)), 0).probabilities(test.values)
+    assert np.abs(soft - 0.5).mean() < np.abs(hard - 0.5).mean()
+
+
+def test_whole_labels_of_weight_one_are_plain_scikit_learn() -> None:
+    train, test = rows(), rows(seed=1)
+    ours = fit_estimator("hist_gradient_boosting", train, np.eye(2)[train.labels], np.ones(len(train)), 3)
+    plain = HistGradientBoostingClassifier(categorical_features=[False, True], random_state=3)
+    plain.fit(train.values, train.labels)
+    np.testing.assert_allclose(ours.probabilities(test.values), plain.predict_proba(test.values), rtol=1e-5)
+
+
+def test_a_class_that_was_never_met_has_no_probability() -> None:
+    train = rows()
+    three = Samples(train.values, train.labels, ("no", "yes", "maybe"), train.schema)
+    found = fit_estimator("logistic_regression", three, np.eye(3)[three.labels], np.ones(len(three)), 0)
+    assert found.probabilities(three.values)[:, 2].max() == 0
+
+
+def test_smote_is_that_of_imbalanced_learn_on_numbers() -> None:
+    random = np.random.default_rng(0)
+    labels = (np.arange(100) < 20).astype(np.int64)
+    numbers = Samples(random.normal(size=(100, 2)), labels, ("no", "yes"), Schema((NUMBER, OTHER), LABEL))
+    made = smote(numbers, 7)
+    expected, expected_labels = SMOTE(random_state=7).fit_resample(numbers.values, labels)
+    np.testing.assert_allclose(made.values, expected)
+    np.testing.assert_array_equal(made.labels, expected_labels)
+
+
+@pytest.mark.parametrize("positives", [1, 2, 60, 150])
+def test_smote_lifts_every_class_and_leaves_real_rows_alone(positives: int) -> None:
+    real = rows(positives=positives)
+    made = smote(real, 0)
+    assert made.counts.tolist() == [max(real.counts)] * 2
+    np.testing.assert_array_equal(made.values[: len(real)], real.values)
+    towns = made.values[len(real) :, 1]
+    assert set(towns[~np.isnan(towns)]) <= {0.0, 1.0, 2.0}
+
+
+def test_a_committee_is_less_sure_of_rows_that_it_did_not_see() -> None:
+    train, test = rows(), rows(seed=1)
+    committee = Committee(train, 0)
+    said = committee.probabilities(test.values)
+    np.testing.assert_allclose(said.sum(1), 1, rtol=1e-5)
+    assert (said.argmax(1) == test.labels).mean() > 0.8
+    own = np.arange(len(train)), train.labels
+    assert committee.out_of_fold[own].mean() < committee.probabilities(train.values)[own].mean()
+    assert committee.surpassed <= ESTIMATORS.keys()
