@@ -1,0 +1,158 @@
+"""A table through all stages: from a CSV file to its report and its synthetic rows."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from gansynth.artifacts import read_manifest
+from gansynth.datasets import load_dataset, load_synthetic
+from gansynth.errors import SourceError, StudyError
+from gansynth.evaluation import evaluate
+from gansynth.generation import Batch, export, generate
+from gansynth.ingestion import ingest
+from gansynth.reporting import report
+from gansynth.results import read_summary
+from gansynth.runs import Run
+from gansynth.study import STANDARD_ARMS, Study
+from gansynth.study_files import load_study
+from gansynth.training import train
+
+STUDY = """
+name = "churn"
+source = {path = "churn.csv", licence = "CC0-1.0"}
+modality = {kind = "table", label = "left"}
+gan = {kimg = 6.4}
+generation = {amount = 40}
+evaluation = {repetitions = 2, inner_folds = 2, steps = 60, classifier = "logistic_regression"}
+compute = {accelerator = "cpu"}
+"""
+
+
+def write_customers(folder: Path, rows: int = 160) -> pd.DataFrame:
+    """Write customers of whom a quarter left: mostly young ones on the short plan."""
+    random = np.random.default_rng(0)
+    left = random.random(rows) < 0.25
+    frame = pd.DataFrame(
+        {
+            "id": [f"customer {number}" for number in range(rows)],
+            "age": random.normal(np.where(left, 30, 50), 8).round().astype(int),
+            "plan": np.where(random.random(rows) < np.where(left, 0.8, 0.3), "short", "long"),
+            "paid": random.lognormal(3, 1, rows).round(2),
+            "left": np.where(left, "yes", "no"),
+        }
+    )
+    frame.loc[::17, "paid"] = np.nan
+    frame.to_csv(folder / "churn.csv", index=False)
+    (folder / "churn.toml").write_text(STUDY)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def churn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Run]:
+    """A study of these customers, run to its end."""
+    folder = tmp_path_factory.mktemp("table")
+    write_customers(folder)
+    study, run = load_study(folder / "churn.toml"), Run(folder / "run")
+    for stage in (ingest, train, generate, evaluate, report):
+        stage(study, run)
+    return study, run
+
+
+def test_what_a_study_of_a_table_leaves_open_is_best_for_tables(churn: tuple[Study, Run]) -> None:
+    study, _ = churn
+    assert study.gan.kind == "tabular"
+    assert study.evaluation.arms == STANDARD_ARMS["table"]
+    assert study.evaluation.metric == "average_precision"
+
+
+def test_columns_are_known_and_ids_are_dropped(churn: tuple[Study, Run]) -> None:
+    _, run = churn
+    dataset = load_dataset(run.dataset)
+    assert [(column.name, column.kind) for column in dataset.samples.columns] == [
+        ("age", "integer"),
+        ("plan", "categorical"),
+        ("paid", "numeric"),
+    ]
+    assert dataset.samples.class_names == ("no", "yes")
+    counts = read_manifest(run.dataset).counts
+    assert (counts["rows"], counts["columns"], counts["dropped"], counts["nulls"]) == (160, 3, 1, 10)
+    about = json.loads((run.dataset / "columns.json").read_text())
+    assert [finding["column"] for finding in about["findings"]] == ["id"]
+
+
+def test_synthetic_rows_look_like_the_source(churn: tuple[Study, Run]) -> None:
+    _, run = churn
+    table = pq.read_table(next(run.synthetic(None).glob("*.parquet")))
+    real = pd.read_csv(run.root.parent / "churn.csv")
+    made = table.to_pandas()
+    assert made.columns[:4].tolist() == ["age", "plan", "paid", "left"]
+    assert made["age"].dtype == real["age"].dtype
+    assert made["left"].value_counts().to_dict() == {"no": 40, "yes": 40}
+    assert set(made["plan"]) <= {"short", "long"}
+    assert made["age"].between(real["age"].min(), real["age"].max()).all()
+    paid = made["paid"].dropna()
+    np.testing.assert_allclose(paid, paid.round(2))
+    assert made["synthetic"].all()
+    assert table.schema.metadata[b"model_digest"].decode() == read_manifest(run.model(None)).digest
+    assert load_synthetic(run.synthetic(None)).schema == load_dataset(run.dataset).samples.schema
+    card = (run.synthetic(None) / "README.md").read_text()
+    assert "# Synthetic rows of the study churn" in card
+    assert "tabular-classification" in card
+    assert json.loads((run.synthetic(None) / "croissant.json").read_text())["recordSet"][0]["field"][0]["name"] == "age"
+
+
+def test_every_arm_is_compared_and_tuning_ranks_nothing_anew(churn: tuple[Study, Run]) -> None:
+    study, run = churn
+    summary = read_summary(run.evaluation)
+    assert tuple(summary.arms) == study.evaluation.arms
+    # average precision knows no threshold
+    assert summary.arms["threshold"].mean == pytest.approx(summary.arms["real"].mean)
+    controls = {one.against for one in summary.comparisons if one.arm == "gan"}
+    assert {"real", "oversampled", "threshold", "softened"} <= controls
+
+
+def test_the_report_tells_of_columns_and_shows_no_pictures(churn: tuple[Study, Run]) -> None:
+    _, run = churn
+    page = (run.report / "index.html").read_text()
+    assert "Columns" in page
+    assert "<td>categorical</td>" in page
+    assert "Real and synthetic images" not in page
+    assert not (run.report / "blinded.html").exists()
+
+
+def test_a_batch_of_rows_is_the_same_in_any_shards_and_only_parquet(churn: tuple[Study, Run], tmp_path: Path) -> None:
+    _, run = churn
+    one = load_synthetic(export(run, tmp_path / "one", Batch(count=60, shard_size=60)))
+    assert one.counts.tolist() == [30, 30]
+    again = load_synthetic(export(run, tmp_path / "again", Batch(count=60, shard_size=60)))
+    np.testing.assert_array_equal(one.values, again.values)
+    with pytest.raises(StudyError, match="tables are written as 'parquet'"):
+        export(run, tmp_path / "folder", Batch(count=4, format="folder"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"gan": {"kind": "residual"}}, "gan.kind: 'residual' makes no tables; use tabular"),
+        ({"evaluation": {"arms": ["real", "gan", "classical"]}}, "'classical' is no arm for tables"),
+        ({"generation": {"format": "folder"}}, "tables are written as 'parquet'"),
+        ({"gan": {"augmentation": ["cutout"]}}, "gan.augmentation: is for images"),
+    ],
+)
+def test_settings_of_images_are_refused(settings: dict[str, object], reason: str) -> None:
+    data = {"name": "t", "source": {"path": "t.csv"}, "modality": {"kind": "table", "label": "y"}}
+    with pytest.raises(ValueError, match=reason):
+        Study.model_validate(data | settings)
+    with pytest.raises(ValueError, match=r"gan\.kind: 'tabular' makes no images"):
+        Study.model_validate({"name": "t", "source": {"path": "t"}, "gan": {"kind": "tabular"}})
+
+
+def test_a_column_with_a_name_of_ours_is_refused(tmp_path: Path) -> None:
+    frame = write_customers(tmp_path).rename(columns={"paid": "synthetic"})
+    frame.to_csv(tmp_path / "churn.csv", index=False)
+    with pytest.raises(SourceError, match="column 'synthetic' has a name that gansynth gives a column of its own"):
+        ingest(load_study(tmp_path / "churn.toml"), Run(tmp_path / "run"))
