@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from typer import Context
 from typer.main import get_command
 
-from gansynth.study import Study
+from gansynth.study import TABLE_DEFAULTS, Study
 from pipelines.cli import app
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -51,7 +51,14 @@ def settings_page() -> str:
     """Return every setting of a study, with its default and its description, as Markdown."""
     lines = ["# The settings of a study", "", "Generated from the code by `python -m pipelines.docs`.", ""]
     lines += ["A study is a TOML file. Only `name` and `source.path` are required.", ""]
-    lines += ["`--set section.setting=value` on the command line replaces a setting of the file.", ""]
+    lines += [
+        "The defaults are those of images. A study of a table has others, where it leaves these settings open:",
+        "",
+    ]
+    lines += ["| setting | default for tables |", "|---|---|"]
+    for section, defaults in TABLE_DEFAULTS.items():
+        lines += [f"| `{section}.{name}` | `{_toml(value)}` |" for name, value in defaults.items()]
+    lines += ["", "`--set section.setting=value` on the command line replaces a setting of the file.", ""]
     lines += _settings("", Study, [name for name, field in Study.model_fields.items() if not _branches(field)])
     for section, field in Study.model_fields.items():
         for model in _branches(field):
@@ -121,6 +128,9 @@ def _type_name(annotation: Any) -> str:  # noqa: ANN401 - any annotation there i
         return ", ".join([_type_name(arguments[0]), *_bounds(arguments[1].metadata)])
     if arguments:
         return " or ".join(_type_name(one) for one in arguments if one is not type(None))
+    if issubclass(annotation, BaseModel):
+        fields = annotation.model_fields.items()
+        return "{" + "; ".join(f"{name}: {_type_name(field.annotation)}" for name, field in fields) + "}"
     names = {int: "whole number", float: "number", str: "text", bool: "`true`, `false`"}
     return names[annotation]
 

@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 
 from gansynth.errors import SourceError
 from gansynth.ingestion.tables import (
-    TABLE_READERS,
     TableSource,
+    choose_table_format,
     read_csv,
     read_frame,
     read_openml,
     read_parquet,
     read_sklearn,
-    table_format,
 )
 
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -260,10 +259,20 @@ def test_a_frame_is_taken_with_its_types() -> None:
 
 
 def test_the_format_of_a_table_is_told_by_its_name(tmp_path: Path) -> None:
+    for name in ("A.CSV", "a.tsv", "a.csv.gz", "a.png"):
+        (tmp_path / name).touch()
     pq.write_table(TABLE, tmp_path / "a.parquet")
-    found = {
-        path: table_format(path)
-        for path in ("sklearn:iris", "openml:31", "A.CSV", "a.tsv", "a.csv.gz", "a.parquet", str(tmp_path), "a.png")
-    }
-    assert list(found.values()) == ["sklearn", "openml", "csv", "csv", "csv", "parquet", "parquet", ""]
-    assert set(found.values()) - {""} == set(TABLE_READERS)
+    files = {str(tmp_path / name): "csv" for name in ("A.CSV", "a.tsv", "a.csv.gz")}
+    named = {"sklearn:iris": "sklearn", "openml:31": "openml", str(tmp_path / "a.parquet"): "parquet"}
+    for path, expected in {**files, **named, str(tmp_path): "parquet"}.items():
+        assert choose_table_format(path) == expected
+    assert choose_table_format(str(tmp_path / "a.png"), "csv") == "csv"
+    for path, wanted, reason in (
+        (tmp_path / "a.png", "auto", "is no CSV or Parquet file by its name"),
+        (tmp_path / "b.csv", "auto", "does not exist"),
+        (tmp_path / "A.CSV", "openml", "does not fit the table"),
+        ("sklearn:iris", "csv", "does not fit the table"),
+        (tmp_path / "A.CSV", "image_folder", "does not fit the table"),
+    ):
+        with pytest.raises(SourceError, match=reason):
+            choose_table_format(str(path), wanted)
