@@ -12,16 +12,18 @@ from gansynth.samples import Column, Samples, Schema
 
 NUMBER, OTHER = Column("x", "numeric", "double"), Column("z", "numeric", "double")
 TOWN = Column("town", "categorical", "string", ("Oslo", "Rome", "Kyiv"))
+BIRTHPLACE = Column("birthplace", "categorical", "string", ("Oslo", "Rome", "Kyiv"))
 LABEL = Column("y", "categorical", "string", ("no", "yes"))
 
 
 def rows(count: int = 300, positives: int = 60, seed: int = 0) -> Samples:
-    """Draw rows with nulls in both columns, of which the number tells the label."""
+    """Draw rows with nulls in all columns, of which the number tells the label."""
     random = np.random.default_rng(seed)
     labels = (np.arange(count) < positives).astype(np.int64)
-    cells = np.stack([random.normal(2 * labels, 1), random.integers(0, 3, count).astype(float)], 1)
-    cells[random.random((count, 2)) < 0.05] = np.nan
-    return Samples(cells, labels, ("no", "yes"), Schema((NUMBER, TOWN), LABEL))
+    towns = random.integers(0, 3, (count, 2)).astype(float)
+    cells = np.column_stack([random.normal(2 * labels, 1), towns])
+    cells[random.random(cells.shape) < 0.05] = np.nan
+    return Samples(cells, labels, ("no", "yes"), Schema((NUMBER, TOWN, BIRTHPLACE), LABEL))
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -40,7 +42,7 @@ def test_estimators_take_nulls_categories_and_labels_in_part(name: str) -> None:
 def test_whole_labels_of_weight_one_are_plain_scikit_learn() -> None:
     train, test = rows(), rows(seed=1)
     ours = fit_estimator("hist_gradient_boosting", train, np.eye(2)[train.labels], np.ones(len(train)), 3)
-    plain = HistGradientBoostingClassifier(categorical_features=[False, True], random_state=3)
+    plain = HistGradientBoostingClassifier(categorical_features=[False, True, True], random_state=3)
     plain.fit(train.values, train.labels)
     np.testing.assert_allclose(ours.probabilities(test.values), plain.predict_proba(test.values), rtol=1e-5)
 
@@ -68,7 +70,7 @@ def test_smote_lifts_every_class_and_leaves_real_rows_alone(positives: int) -> N
     made = smote(real, 0)
     assert made.counts.tolist() == [max(real.counts)] * 2
     np.testing.assert_array_equal(made.values[: len(real)], real.values)
-    towns = made.values[len(real) :, 1]
+    towns = made.values[len(real) :, 1:]
     assert set(towns[~np.isnan(towns)]) <= {0.0, 1.0, 2.0}
 
 

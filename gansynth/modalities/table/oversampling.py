@@ -32,7 +32,7 @@ def smote(rows: Samples, seed: int) -> Samples:
         if is_category.all():
             sampler = SMOTEN(**settings)
         elif is_category.any():
-            sampler = SMOTENC(categorical_features=np.flatnonzero(is_category), **settings)
+            sampler = SMOTENC(categorical_features=np.flatnonzero(is_category).tolist(), **settings)
         else:
             sampler = SMOTE(**settings)
     more, labels = sampler.fit_resample(cells, rows.labels)
