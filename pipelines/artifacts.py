@@ -83,7 +83,7 @@ def findings_markdown(run: Run, report: str) -> str:
     page = f"{report if is_url(report) else Path(report).resolve()}/index.html"
     lines += ["", f"Report: `{page}`  ", f"Synthetic dataset: `{run.synthetic(None)}`"]
     picture = base64.b64encode(samples_picture(run)).decode()
-    if len(picture) <= LARGEST_PICTURE:
+    if 0 < len(picture) <= LARGEST_PICTURE:
         lines += [
             "",
             f"One class per row: {SAMPLES_PER_KIND} real samples, then {SAMPLES_PER_KIND} synthetic ones.",
@@ -94,8 +94,10 @@ def findings_markdown(run: Run, report: str) -> str:
 
 
 def samples_picture(run: Run) -> bytes:
-    """Return a PNG with a row for each class: real samples, then synthetic ones."""
+    """Return a PNG with a row for each class: real samples, then synthetic ones; nothing of what cannot be seen."""
     grid = pd.read_parquet(run.evaluation / GRID_FILE)
+    if grid.empty:
+        return b""
     classes = list(dict.fromkeys(grid.class_name))
     width = (2 * SAMPLES_PER_KIND + 1) * THUMBNAIL
     picture = Image.new("RGB", (width, len(classes) * THUMBNAIL), "white")

@@ -54,7 +54,7 @@ def _study(study: StoredStudy, counts: dict[str, int]) -> Iterator[tuple[str, st
     if counts:
         yield "dataset", ", ".join(_counted(counts))
     yield "training rows", ", ".join(_scarcity(study))
-    yield "GAN", f"{gan.kind}, {gan.kimg:g} thousand images"
+    yield "GAN", f"{gan.kind}, {gan.kimg:g} thousand samples"
     yield "arms", f"{', '.join(rule.arms)}; by {formats.metric_name(rule.metric)}"
     yield "repetitions", f"{rule.repetitions}, seed {study.seed}"
 

@@ -177,7 +177,7 @@ def _check(
 ) -> None:
     bad, total = len(quarantine), len(quarantine) + len(labels)
     if total == 0:
-        raise SourceError(f"source.path: {source.path} holds no samples")
+        raise SourceError(f"source.path: {source.path} holds no images")
     if bad > source.max_bad_share * total:
         first = quarantine[0]
         raise SourceError(

@@ -151,7 +151,7 @@ def test_show_prints_the_card_of_a_run(start: Start, workplace: Path, augmented:
     assert lines[0] == "tiny: reported"
     assert f"source         {workplace / 'shapes'} (licence: unknown)" in lines
     assert "dataset        2 classes, 48 rows" in lines
-    assert "GAN            residual, 0.32 thousand images" in lines
+    assert "GAN            residual, 0.32 thousand samples" in lines
     assert any(re.fullmatch(r"evaluate +9 of 9 +[\d.]+ s +[\d.]+ s +\d+ MiB", line) for line in lines)
     assert verdict in lines
     assert any(line.startswith("fidelity      KID ") for line in lines)

@@ -151,8 +151,8 @@ def test_a_damaged_model_is_refused(tiny_study: Study, make_run: MakeRun) -> Non
         load_model(directory, tiny_study.compute)
 
 
-@pytest.mark.parametrize("kind", FAMILIES)
-def test_every_family_trains_through_the_stage(kind: str, tiny_study: Study, make_run: MakeRun) -> None:
+@pytest.mark.parametrize("kind", [kind for kind, family in FAMILIES.items() if family.modality == "image"])
+def test_every_family_of_images_trains_through_the_stage(kind: str, tiny_study: Study, make_run: MakeRun) -> None:
     run = make_run(draw_shapes(6), draw_shapes(4, seed=1))
     gan = {"kind": kind, "kimg": 0.16, "batch_size": 16}
     study = Study.model_validate({**tiny_study.model_dump(), "gan": gan})
