@@ -2,7 +2,7 @@
 
 import copy
 from abc import abstractmethod
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from pydantic import Field, model_validator
@@ -24,6 +24,8 @@ LARGEST_SHARE = 0.8
 
 class GanConfig(Settings):
     """Settings of adversarial training that every family has; a family may have other defaults."""
+
+    has_auxiliary: ClassVar[bool] = False
 
     kimg: float = Field(
         default=40, gt=0, description="Training budget in thousands of real samples shown to the discriminator."
@@ -62,6 +64,12 @@ class GanConfig(Settings):
         ge=0,
         description="Weight of feature matching: the generator also meets the mean features that the discriminator sees"
         " in real samples of each class (arXiv 1606.03498).",
+    )
+    auxiliary: float = Field(
+        default=0,
+        ge=0,
+        description="Weight of an auxiliary classifier, which learns from the real samples alone, and by which the"
+        " generator has to make what it was asked for (the idea of AC-GAN, arXiv 1610.09585). Only `tabular` has one.",
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of both Adam optimisers.")
     beta2: float = Field(default=0.99, gt=0, lt=1, description="Second-moment decay of Adam; the first is 0.")
@@ -122,6 +130,12 @@ class GanConfig(Settings):
         return self
 
     @model_validator(mode="after")
+    def _check_auxiliary(self) -> "GanConfig":
+        if self.auxiliary > 0 and not self.has_auxiliary:
+            raise ValueError("auxiliary: this family has no such classifier; leave it at 0")
+        return self
+
+    @model_validator(mode="after")
     def _check_pairs(self) -> "GanConfig":
         if self.loss == "wasserstein" and (self.penalty_kind != "interpolated" or self.penalty < 1):
             raise ValueError(
@@ -161,6 +175,10 @@ class Discriminator(nn.Module):
     @abstractmethod
     def judge(self, features: Tensor, labels: Tensor) -> Tensor:
         """Map features (N, D) and labels (N,) to logits (N,)."""
+
+    def classify(self, samples: Tensor) -> Tensor:
+        """Map samples (N, *shape) to logits of their classes (N, K), by a network that shares nothing with the rest."""
+        raise NotImplementedError
 
     def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
         return self.judge(self.embed(samples), labels)

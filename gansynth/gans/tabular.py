@@ -5,7 +5,7 @@ loss relativistic with gradient penalties, and no batch normalisation lets sampl
 """
 
 from itertools import accumulate
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from gansynth.gans import base
 from gansynth.gans.base import GanConfig, with_default
 
 SMALLEST_UNIFORM = 1e-6
+AUXILIARY_WIDTH = 64
 Widths = tuple[int, ...]
 """The blocks of a row: 1 is a number in [-1, 1], more is one-hot."""
 
@@ -33,6 +34,9 @@ class TabularConfig(GanConfig):
         gt=0,
         description="Temperature of the categories that are drawn; below 1 they are sharper.",
     )
+    has_auxiliary: ClassVar[bool] = True
+    auxiliary: float = with_default("auxiliary", 0.3)
+    penalty: float = with_default("penalty", 0.05)
     kimg: float = with_default("kimg", 128)
     batch_size: int = with_default("batch_size", 64)
     penalty_every: int = with_default("penalty_every", 4)
@@ -105,6 +109,14 @@ class Discriminator(base.ProjectionDiscriminator):
         self.realness = nn.Linear(config.width, 1)
         self.label = nn.Embedding(n_classes, config.width)
         nn.init.normal_(self.label.weight, std=config.width**-0.5)
+        if config.auxiliary > 0:
+            self.classifier = nn.Sequential(
+                nn.Linear(sum(shape), AUXILIARY_WIDTH),
+                nn.LeakyReLU(0.2),
+                nn.Linear(AUXILIARY_WIDTH, AUXILIARY_WIDTH),
+                nn.LeakyReLU(0.2),
+                nn.Linear(AUXILIARY_WIDTH, n_classes),
+            )
 
     def embed(self, samples: Tensor) -> Tensor:
         """Map rows to the last hidden layer."""
@@ -112,3 +124,8 @@ class Discriminator(base.ProjectionDiscriminator):
         for layer in self.layers:
             features = F.leaky_relu(layer(features), 0.2)
         return features
+
+    def classify(self, samples: Tensor) -> Tensor:
+        """Map rows to logits of their classes."""
+        logits: Tensor = self.classifier(samples)
+        return logits

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -22,6 +23,8 @@ from gansynth.seeding import BatchRandom, derive_seed, seeded_globally
 # of ADA: steps between changes, the share of the budget in which it can go from 0 to 1, and its target
 ADAPT_EVERY, ADAPT_SHARE, ADAPT_TARGET = 4, 0.25, 0.6
 ANCHOR_DECAY = 0.99
+AUXILIARY_RAMP = 300
+"""Steps over which the auxiliary classifier gains its weight."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,22 @@ class _Judge(nn.Module):
     They are taken within the forward pass: of what comes out of it, Fabric allows none but its own in mixed precision.
     """
 
-    def __init__(self, discriminator: nn.Module) -> None:
+    discriminator: Discriminator
+
+    def __init__(self, discriminator: Discriminator) -> None:
         super().__init__()
         self.discriminator = discriminator
 
-    def forward(self, seen: Tensor, labels: Tensor, penalised: slice | None) -> tuple[Tensor, Tensor | None]:
-        """Return the logits, and the squared norm of the gradient of the `penalised` ones at each sample; both (N,)."""
+    def forward(
+        self, seen: Tensor, labels: Tensor, penalised: slice | None, real: Tensor | None
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return the logits, and the squared norm of the gradient of the `penalised` ones at each sample; both (N,).
+
+        Besides, what the auxiliary classifier makes of `real` samples, (M, classes), if there are some.
+        """
         logits = self.discriminator(seen, labels)
-        return logits, None if penalised is None else squared_gradients(logits[penalised], seen)
+        squared = None if penalised is None else squared_gradients(logits[penalised], seen)
+        return logits, squared, None if real is None else self.discriminator.classify(real)
 
 
 class AdversarialLoop:
@@ -87,7 +98,7 @@ class AdversarialLoop:
         self.config, self.fabric, self.seed, self.codec, self.players = config, fabric, seed, codec, players
         self.generator, self.generator_optimiser = fabric.setup(players.generator, players.generator_optimiser)
         self.judge, self.discriminator_optimiser = fabric.setup(
-            _Judge(players.discriminator), players.discriminator_optimiser
+            _Judge(cast(Discriminator, players.discriminator)), players.discriminator_optimiser
         )
         self.average = players.average.to(fabric.device)
         for name, value in players.memory.items():
@@ -117,7 +128,7 @@ class AdversarialLoop:
         fake = self.generator(self.random.normal(self.batch, self.latent_dim), labels)
         penalise = self.config.penalty > 0 and number % self.config.penalty_every == 0
         metrics, logits_real = self._train_discriminator(real, fake.detach(), labels, penalise=penalise)
-        metrics["g_loss"] = self._train_generator(fake, real, labels, logits_real)
+        metrics["g_loss"] = self._train_generator(fake, real, labels, logits_real, number)
         metrics["augmentation"] = self.players.memory["augmentation"].clone()
         if self.config.augmentation_control == "adaptive" and number % ADAPT_EVERY == 0:
             self._adapt_augmentation(metrics)
@@ -133,7 +144,8 @@ class AdversarialLoop:
             seen = torch.cat([seen, self._between(*seen.chunk(2))])
         seen.requires_grad_(penalise)
         penalised = self.penalised if penalise else None
-        logits, squared = self.judge(seen, labels.repeat(len(seen) // len(labels)), penalised)
+        classified = real if self.config.auxiliary > 0 else None
+        logits, squared, classes = self.judge(seen, labels.repeat(len(seen) // len(labels)), penalised, classified)
         logits_real, logits_fake = logits[: 2 * len(labels)].chunk(2)
         loss = self.loss.discriminator(logits_real, logits_fake)
         metrics = {
@@ -146,6 +158,9 @@ class AdversarialLoop:
             metrics["penalty"] = self._penalty(squared)
             # lazy regularisation makes up for the steps without
             loss = loss + self.config.penalty * self.config.penalty_every * metrics["penalty"]
+        if classes is not None:
+            metrics["auxiliary"] = F.cross_entropy(classes.float(), labels)
+            loss = loss + metrics["auxiliary"]
         if self.config.lecam > 0:
             loss = loss + self.config.lecam * self._lecam(logits_real, logits_fake)
         self.discriminator_optimiser.zero_grad()
@@ -179,7 +194,7 @@ class AdversarialLoop:
         direction = (processes.mean(metrics["d_sign"]) - ADAPT_TARGET).sign()
         self.players.memory["augmentation"].add_(direction * self.augmentation_step).clamp_(0, LARGEST_SHARE)
 
-    def _train_generator(self, fake: Tensor, real: Tensor, labels: Tensor, logits_real: Tensor) -> Tensor:
+    def _train_generator(self, fake: Tensor, real: Tensor, labels: Tensor, logits_real: Tensor, number: int) -> Tensor:
         """Update the generator on the samples that the discriminator has just seen; return its loss."""
         # the bare network: its gradients are not wanted, so no process may wait for another's
         discriminator = cast(Discriminator, self.players.discriminator).requires_grad_(False)
@@ -192,6 +207,12 @@ class AdversarialLoop:
                 wanted = discriminator.embed(self._augment(real))
             distance = feature_matching(wanted.float(), features.float(), labels, self.n_classes)
             loss = loss + self.config.feature_matching * distance
+        if self.config.auxiliary > 0:
+            with self.fabric.autocast():
+                classes = discriminator.classify(fake).float()
+            # by and by, for at first the classifier knows nothing
+            weight = self.config.auxiliary * min(1.0, number / AUXILIARY_RAMP)
+            loss = loss + weight * F.cross_entropy(classes, labels)
         self.generator_optimiser.zero_grad()
         self.fabric.backward(loss)
         self.generator_optimiser.step()

@@ -56,25 +56,60 @@ def test_a_row_follows_from_its_latent_whatever_the_batch() -> None:
     assert set(drawn[:, 1:4].argmax(1).tolist()) == {0, 1, 2}
 
 
+def trained_on(samples: Samples, settings: dict[str, object]) -> tuple[Codec, AdversarialLoop]:
+    codec = Codec.fit(samples, TableConfig(label="y"))
+    config = FAMILY.config.model_validate(settings)
+    players = build_players(config, "tabular", codec.shape, 2, seed=1)
+    loop = AdversarialLoop(config, players, samples, codec, make_fabric(ComputeConfig(accelerator="cpu")), seed=1)
+    for step in range(loop.total_steps):
+        loop.step(step)
+    return codec, loop
+
+
+def drawn_from(codec: Codec, loop: AdversarialLoop, asked: torch.Tensor) -> np.ndarray:
+    latents = torch.randn(len(asked), loop.latent_dim, generator=torch.Generator().manual_seed(0))
+    return codec.decode(loop.average.eval()(latents, asked).detach())
+
+
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
+        {"auxiliary": 0},
         {"loss": "hinge", "penalty_kind": "r1"},
         {"loss": "wasserstein", "penalty_kind": "interpolated", "penalty": 10.0},
     ],
     ids=["relativistic", "hinge", "wasserstein"],
 )
-def test_asked_for_a_label_it_delivers_it(settings: dict[str, object]) -> None:
-    samples = rule_of_thumb(400, 0.1)
-    codec = Codec.fit(samples, TableConfig(label="y"))
-    config = FAMILY.config.model_validate({"kimg": 40} | settings)
-    players = build_players(config, "tabular", codec.shape, 2, seed=1)
-    loop = AdversarialLoop(config, players, samples, codec, make_fabric(ComputeConfig(accelerator="cpu")), seed=1)
-    for step in range(loop.total_steps):
-        loop.step(step)
+def test_every_loss_learns_what_the_label_means(settings: dict[str, object]) -> None:
+    codec, loop = trained_on(rule_of_thumb(400, 0.1), {"kimg": 40} | settings)
     asked = torch.arange(400) % 2
-    latents = torch.randn(400, loop.latent_dim, generator=torch.Generator().manual_seed(0))
-    cells = codec.decode(loop.average.eval()(latents, asked))
+    cells = drawn_from(codec, loop, asked)
     assert set(cells[:, 1].tolist()) <= {0.0, 1.0, 2.0}
     assert ((cells[:, 0] > 0) == (asked.numpy() == 1)).mean() >= 0.95
+
+
+def test_asked_for_a_rare_label_it_delivers_it() -> None:
+    """One row in ten is positive, by a rule over two numbers and a category."""
+    random = np.random.default_rng(0)
+    a, b, c = random.normal(size=1000), random.exponential(size=1000), random.integers(0, 4, 1000)
+
+    def score(cells: np.ndarray) -> np.ndarray:
+        return cells[:, 0] + 1.5 * (cells[:, 2] == 2) + 0.5 * cells[:, 1] * (cells[:, 2] == 1)
+
+    cells = np.column_stack([a, b, c, random.normal(size=1000)])
+    cut = np.quantile(score(cells), 0.9)
+    columns = (
+        Column("a", "numeric", "double"),
+        Column("b", "numeric", "double"),
+        Column("c", "categorical", "string", ("w", "x", "y", "z")),
+        Column("noise", "numeric", "double"),
+    )
+    samples = Samples(cells, (score(cells) > cut).astype(np.int64), ("no", "yes"), Schema(columns, SCHEMA.label))
+    codec, loop = trained_on(samples, {})
+    assert (score(drawn_from(codec, loop, torch.ones(1000, dtype=torch.int64))) > cut).mean() >= 0.95
+    assert (score(drawn_from(codec, loop, torch.zeros(1000, dtype=torch.int64))) <= cut).mean() >= 0.95
+
+
+def test_an_auxiliary_classifier_is_refused_where_there_is_none() -> None:
+    with pytest.raises(ValueError, match="auxiliary: this family has no such classifier"):
+        FAMILIES["residual"].config.model_validate({"auxiliary": 0.3})
