@@ -2,13 +2,15 @@
 
     python -m benchmarks.gain                                     # the bundled data
     python -m benchmarks.gain --regimes few10 rare10 PATH PATH    # other sources: folders or Parquet
+    python -m benchmarks.gain tables/*.toml                       # studies as they are, of tables for example
     python -m benchmarks.gain --quick                             # two repetitions of small effort: does it run?
 
 Regimes: `few10`, `few20`, `few50`, that many training rows of each class; `rare10` and `rare50`, a long tail that falls
 by that factor to 10 rows, where the source has enough of them (the column `imbalance` says); `wild`, the source as it
-is. Studies lie under `runs/bench/` (`runs/bench-quick/`) and resume; all that lie there must have the same settings.
-After every study the tables are written anew from all that are there: `gain.csv` has a row for each comparison,
-`means.csv` what an arm with a GAN gains on average over the sources of a regime, and `gain.html` is a page of both.
+is, which is the only one for a study file, whose own settings say how scarce its rows are. Studies lie under
+`runs/bench/` (`runs/bench-quick/`) and resume; all that lie there must have the same settings. After every study the
+tables are written anew from all that are there: `gain.csv` has a row for each comparison, `means.csv` what an arm with a
+GAN gains on average over the sources of a regime, and `gain.html` is a page of both.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import math
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +40,13 @@ REGIMES = {
     "rare50": {"per_class": 500, "imbalance": 50},
     "wild": {},
 }
+STUDY = ".toml"
 QUICK = ("evaluation.repetitions=2", "evaluation.steps=60", "gan.kimg=2", "generation.amount=100")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", nargs="*", type=Path, default=[BUNDLED], help="labelled image sources")
+    parser.add_argument("sources", nargs="*", type=Path, default=[BUNDLED], help="image sources, or study files")
     parser.add_argument("--regimes", nargs="+", choices=REGIMES, default=[name for name in REGIMES if name != "wild"])
     parser.add_argument("--test-per-class", type=int, default=50, help="test images of each class and repetition")
     parser.add_argument("--size", type=int, default=32, help="side of the images in pixels")
@@ -58,8 +62,8 @@ def main() -> None:
         parser.error(f"{options.out} holds studies with other settings; name another folder by --out")
     failed = []
     try:
-        for regime in options.regimes:
-            for source in options.sources:
+        for regime, source in product(REGIMES, options.sources):
+            if regime in (["wild"] if source.suffix == STUDY else options.regimes):
                 if not measure(source.resolve(), regime, options):
                     failed.append(f"{dataset_name(source)}_{regime}")
                 summarise(options.out)
@@ -110,17 +114,24 @@ def summarise(out: Path) -> None:
 def measure(source: Path, regime: str, options: argparse.Namespace) -> bool:
     """Run one study through the command line, and tell whether it succeeded."""
     name = f"{dataset_name(source)}_{regime}"
-    study = options.out / f"{name}.toml"
+    study = source if source.suffix == STUDY else write_study(source, regime, options)
+    command = [str(Path(sys.executable).with_name("gansynth")), "augment", str(study), "--set", f"name={name}"]
+    command += ["--run-dir", str(options.out / name), "--reports-dir", str(options.out / "reports")]
+    settings = [*(QUICK if options.quick else ()), *options.set]
+    command += [word for setting in settings for word in ("--set", setting)]
+    return subprocess.run(command, check=False).returncode == 0  # noqa: S603  # the words are ours and the user's own
+
+
+def write_study(source: Path, regime: str, options: argparse.Namespace) -> Path:
+    """Write the study of a source of images in a regime, and return its file."""
+    name = f"{dataset_name(source)}_{regime}"
+    study: Path = options.out / f"{name}.toml"
     scarcity = "".join(f"{setting} = {value}\n" for setting, value in REGIMES[regime].items())
     study.write_text(
         f'name = "{name}"\n[source]\npath = {json.dumps(str(source))}\n[modality]\nsize = {options.size}\n'
         f"[split]\ntest_per_class = {options.test_per_class}\n[scarcity]\n{scarcity}"
     )
-    command = [str(Path(sys.executable).with_name("gansynth")), "augment", str(study)]
-    command += ["--run-dir", str(options.out / name), "--reports-dir", str(options.out / "reports")]
-    settings = [*(QUICK if options.quick else ()), *options.set]
-    command += [word for setting in settings for word in ("--set", setting)]
-    return subprocess.run(command, check=False).returncode == 0  # noqa: S603  # the words are ours and the user's own
+    return study
 
 
 def rare_third(report: dict[str, Any]) -> list[str]:
