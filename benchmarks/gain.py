@@ -9,8 +9,8 @@ Regimes: `few10`, `few20`, `few50`, that many training rows of each class; `rare
 by that factor to 10 rows, where the source has enough of them (the column `imbalance` says); `wild`, the source as it
 is, which is the only one for a study file, whose own settings say how scarce its rows are. Studies lie under
 `runs/bench/` (`runs/bench-quick/`) and resume; all that lie there must have the same settings. After every study the
-tables are written anew from all that are there: `gain.csv` has a row for each comparison, `means.csv` what an arm with a
-GAN gains on average over the sources of a regime, and `gain.html` is a page of both.
+tables are written anew from all that are there: `gain.csv` has a row for each comparison, `means.csv` what an arm with
+a GAN gains on average over the sources of a regime, and `gain.html` is a page of both.
 """
 
 import argparse

@@ -80,8 +80,8 @@ def test_kind_chooses_the_family(tmp_path: Path) -> None:
         (
             '[gan]\nkind = "residul"',
             (
-                "study.toml: gan.kind: must be one of 'residual', 'mlp', 'dcgan', 'stylegan2' (given: 'residul');"
-                " did you mean 'residual'?"
+                "study.toml: gan.kind: must be one of 'residual', 'mlp', 'dcgan', 'stylegan2', 'tabular' (given:"
+                " 'residul'); did you mean 'residual'?"
             ),
         ),
         ("[gan]\nkimgs = 3", "study.toml: gan.kimgs: no such setting in kind 'residual'; did you mean 'kimg'?"),

@@ -294,6 +294,6 @@ def test_a_verdict_needs_real_and_a_gan() -> None:
     with pytest.raises(EvaluationError, match=r"evaluation\.arms: no arm 'real'"):
         compare(arms(classical=0.7, gan=0.7))
     values = arms(real=0.6, classical=0.7)
-    with pytest.raises(EvaluationError, match=r"evaluation\.arms: .* add 'gan' or 'gan\+classical'"):
+    with pytest.raises(EvaluationError, match=r"evaluation\.arms: .* add 'gan' beside 'real'"):
         judge(values)
     assert recommended(values) == "classical"
