@@ -150,7 +150,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         rows = load_arrays(directory / TRAINING_ROWS)
         schema = restore(description["schema"]) if description["schema"] else None
         policy = description["policy"]
-        policy_losses = description.get("policy_losses", {})  # models of earlier versions lack them: unknown
+        policy_losses = description["policy_losses"]
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise _damaged(directory, error) from error
     return TrainedModel(

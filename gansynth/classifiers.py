@@ -153,14 +153,14 @@ class WeightedRows(NamedTuple):
 def weighted_rows(diet: Diet, seed: int) -> WeightedRows:
     """Return what a diet of rows of tables is made of, for classifiers that take all of it at once."""
     diet = _resampled(diet, seed)
-    real, one_hot = diet.real, np.eye(len(diet.real.class_names))
-    targets = one_hot[real.labels] if diet.real_targets is None else diet.real_targets.astype(np.float64)
+    real = diet.real
+    targets = (real.one_hot if diet.real_targets is None else diet.real_targets).astype(np.float64)
     weights = _class_weights(diet)[real.labels].astype(np.float64) if diet.weighted else np.ones(len(real))
     share = 0.0 if diet.shares is None else float(diet.shares.mean())
     if diet.synthetic is None or not len(diet.synthetic) or share == 0:
         return WeightedRows(real, targets, weights)
     made = diet.synthetic
-    more = one_hot[made.labels] if diet.synthetic_targets is None else diet.synthetic_targets
+    more = made.one_hot if diet.synthetic_targets is None else diet.synthetic_targets
     # in the proportions of the real rows: where classes are rarer or more frequent, classifiers rank worse
     proportions = diet.real.counts / made.counts.clip(min=1)
     each = proportions[made.labels] if proportions[made.labels].any() else np.ones(len(made))
@@ -179,9 +179,8 @@ def _resampled(diet: Diet, seed: int) -> Diet:
     if diet.policy == "smote":
         rows = smote(diet.real, seed)
         made = rows.take(np.arange(len(diet.real), len(rows)))
-        one_hot = np.eye(len(rows.class_names), dtype=np.float32)
-        own = one_hot[diet.real.labels] if diet.real_targets is None else diet.real_targets
-        more = diet.teach(made.values) if diet.teach and len(made) else one_hot[made.labels]
+        own = diet.real.one_hot if diet.real_targets is None else diet.real_targets
+        more = diet.teach(made.values) if diet.teach and len(made) else made.one_hot
         return replace(diet, real=rows, real_targets=np.concatenate([own, more]), policy=None, balanced=False)
     if diet.balanced and diet.synthetic is None:
         return replace(diet, real=_oversampled(diet.real, seed), balanced=False)

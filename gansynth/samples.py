@@ -78,6 +78,11 @@ class Samples:
         """Number of samples per class, in label order."""
         return np.bincount(self.labels, minlength=len(self.class_names)).astype(np.int64)
 
+    @property
+    def one_hot(self) -> npt.NDArray[np.float32]:
+        """The labels as class probabilities, of shape (N, K)."""
+        return np.eye(len(self.class_names), dtype=np.float32)[self.labels]
+
     def take(self, indices: Indices | npt.NDArray[np.bool_]) -> Self:
         """Return the samples at `indices` (or where a boolean mask is true), in that order."""
         return type(self)(self.values[indices], self.labels[indices], self.class_names, self.schema)

@@ -42,7 +42,7 @@ def prepare_synthetic(
     samples: Samples, teacher_probabilities: Floats, model: TrainedModel, study: Study, repetition: int, arm: Arm
 ) -> Synthetic:
     """Give synthetic samples their training labels, as the study says, or shuffle them for the negative control."""
-    asked = np.eye(len(samples.class_names), dtype=np.float32)[samples.labels]
+    asked = samples.one_hot
     kinds: dict[str, Floats] = {
         "hard": asked,
         "soft": (asked + teacher_probabilities) / np.float32(2),
@@ -51,7 +51,7 @@ def prepare_synthetic(
     targets = kinds[study.evaluation.labels]
     if arm.shuffled:
         order = numpy_generator(study.seed, "shuffle", repetition).permutation(len(samples))
-        samples = Samples(samples.values, samples.labels[order], samples.class_names)
+        samples = replace(samples, labels=samples.labels[order])
         targets = targets[order]
     nearest = _nearest_rows(model.teacher.embed(samples.values), model.training_embeddings)
     return Synthetic(samples, targets, nearest)
@@ -82,7 +82,7 @@ class Lesson(NamedTuple):
 
 def give_lesson(study: Study, real: Samples, committee: Committee) -> Lesson:
     """Let a committee say half of the label of each real row, unless the study's own classifier knows better."""
-    one_hot = np.eye(len(real.class_names), dtype=np.float32)[real.labels]
+    one_hot = real.one_hot
     name = study.evaluation.classifier
     softens = name not in ESTIMATORS or name in committee.surpassed
     return Lesson((one_hot + committee.out_of_fold) / np.float32(2) if softens else one_hot, committee.probabilities)

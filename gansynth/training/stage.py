@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -139,7 +139,7 @@ class _Job:
     def seed(self) -> int:
         return derive_seed(self.study.seed, "gan", _seed_index(self.repetition))
 
-    @property
+    @cached_property
     def codec(self) -> Codec:
         return MODALITIES[self.study.modality.kind].codec.fit(self.samples, self.study.modality)
 
