@@ -21,7 +21,7 @@ from gansynth.devices import make_fabric
 from gansynth.drawing import RowsByClass
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.base import Codec, EmbeddingNetwork
-from gansynth.modalities.table.estimators import ESTIMATORS, fit_estimator
+from gansynth.modalities.table.estimators import LINEAR, fit_estimator, is_estimator
 from gansynth.modalities.table.networks import MLP
 from gansynth.modalities.table.oversampling import smote
 from gansynth.samples import Samples, Values
@@ -104,9 +104,9 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
     a purpose are paired.
     """
     name = study.evaluation.classifier
-    if study.modality.kind == "table" and name in ESTIMATORS:
+    if study.modality.kind == "table" and is_estimator(name):
         seed = derive_seed(study.seed, "classifier", repetition, *purpose) % 2**32
-        return fit_estimator(name, *weighted_rows(diet, seed), seed)
+        return fit_estimator(name, *weighted_rows(diet, seed, in_proportion=name in LINEAR), seed)
     return fit_network(study, name, diet, steps, repetition, *purpose)
 
 
@@ -150,8 +150,14 @@ class WeightedRows(NamedTuple):
     weights: npt.NDArray[np.float64]
 
 
-def weighted_rows(diet: Diet, seed: int) -> WeightedRows:
-    """Return what a diet of rows of tables is made of, for classifiers that take all of it at once."""
+def weighted_rows(diet: Diet, seed: int, *, in_proportion: bool) -> WeightedRows:
+    """Return what a diet of rows of tables is made of, for classifiers that take all of it at once.
+
+    Args:
+        diet: What a classifier is trained on.
+        seed: Of rows that are repeated or made by SMOTE.
+        in_proportion: Synthetic rows weigh as much of each class as real ones; else all weigh the same.
+    """
     diet = _resampled(diet, seed)
     real = diet.real
     targets = (real.one_hot if diet.real_targets is None else diet.real_targets).astype(np.float64)
@@ -161,9 +167,10 @@ def weighted_rows(diet: Diet, seed: int) -> WeightedRows:
         return WeightedRows(real, targets, weights)
     made = diet.synthetic
     more = made.one_hot if diet.synthetic_targets is None else diet.synthetic_targets
-    # in the proportions of the real rows: where classes are rarer or more frequent, classifiers rank worse
-    proportions = diet.real.counts / made.counts.clip(min=1)
-    each = proportions[made.labels] if proportions[made.labels].any() else np.ones(len(made))
+    each = np.ones(len(made))
+    if in_proportion:  # linear classifiers rank worse where there are more rows of a class
+        proportions = (diet.real.counts / made.counts.clip(min=1))[made.labels]
+        each = proportions if proportions.any() else each
     each = each * (share / (1 - share) * weights.sum() / each.sum())
     return WeightedRows(
         Samples.concatenate([real, made]),

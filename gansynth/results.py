@@ -32,9 +32,7 @@ class ArmSummary(BaseModel):
     mean: float = Field(description="Mean of the study's metric.")
     sd: float = Field(description="Standard deviation of the metric over repetitions.")
     values: list[float] = Field(description="The metric in each repetition.")
-    metrics: dict[str, float] = Field(
-        description="Mean of every metric: balanced_accuracy, accuracy, macro_f1, average_precision, log_loss."
-    )
+    metrics: dict[str, float] = Field(description="Mean of every metric that `evaluation.metrics.score` returns.")
     recall: dict[str, float] = Field(description="Mean recall of each class.")
     ratios: list[float] = Field(
         description="Share of synthetic samples in a batch that inner validation chose, per repetition; empty"

@@ -10,7 +10,9 @@ from gansynth.modalities import AnyModality, ImageConfig, TableConfig
 from gansynth.remote import is_url, split_url
 from gansynth.settings import Settings
 
-MetricName = Literal["balanced_accuracy", "accuracy", "macro_f1", "average_precision"]
+MetricName = Literal[
+    "balanced_accuracy", "accuracy", "macro_f1", "average_precision", "minority_average_precision", "roc_auc"
+]
 FileFormat = Literal["parquet", "folder", "webdataset"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Ratio = Annotated[float, Field(ge=0, lt=1)]
@@ -147,11 +149,15 @@ class EvaluationConfig(Settings):
         " images: `real`, `oversampled`, `classical`, `gan`, `gan+classical`; of tables: `real`, `threshold`,"
         " `weights`, `oversampled`, `softened`, `smote`, `gan`, `gan+smote`.",
     )
-    metric: MetricName = Field(default="balanced_accuracy", description="The metric that the verdict speaks of.")
+    metric: MetricName = Field(
+        default="balanced_accuracy",
+        description="The metric that the verdict speaks of. `minority` is the class with the fewest training rows.",
+    )
     classifier: str = Field(
         default="small_resnet",
         description="Downstream classifier: of images, `small_resnet` or the name of a torchvision classifier; of"
-        " tables, `hist_gradient_boosting`, `logistic_regression` or `mlp`.",
+        " tables, `hist_gradient_boosting`, `logistic_regression`, `mlp`, or the import"
+        " path of a classifier with the interface of scikit-learn, `package.module:Class`.",
     )
     steps: int = Field(
         default=400,

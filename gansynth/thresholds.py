@@ -1,4 +1,8 @@
-"""How probable a class must be to be predicted: chosen on training rows, applied to any."""
+"""How probable a class must be to be predicted, chosen on training rows.
+
+What an arm with factors predicts is the class with the largest product of probability and factor. Its probabilities
+stay what they are, and so do its ranking and its calibration.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +20,7 @@ def tune_factors(labels: Indices, probabilities: Floats, metric: str) -> npt.NDA
     """Return the factor of each class's probability with which the decisions score best.
 
     One class after the other is tried with factors from exp(-4) to exp(4) while the others are held, twice around: for
-    two classes, that is every threshold worth having. Of equal scores the middle one is taken. Rankings stay as they
-    are where there are two classes.
+    two classes, that is every threshold worth having. Of equal scores the middle one is taken.
 
     Args:
         labels: True classes, (N,).
@@ -38,13 +41,6 @@ def tune_factors(labels: Indices, probabilities: Floats, metric: str) -> npt.NDA
             best = np.flatnonzero(np.isclose(scores, max(scores)))
             factors[label] = GRID[best[len(best) // 2]]
     scaled: npt.NDArray[np.float32] = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
-    return scaled
-
-
-def apply_factors(probabilities: Floats, factors: Floats) -> Floats:
-    """Return probabilities (N, K) times the factors of their classes (K,), scaled so that each row sums to 1."""
-    moved = probabilities * factors
-    scaled: Floats = moved / moved.sum(1, keepdims=True)
     return scaled
 
 

@@ -73,16 +73,21 @@ def out_of_fold(
         seed_index: Which repetition this is.
         diet_of: Returns what a classifier is trained on, given which of the rows it may see, (N,).
     """
-    folds = study.evaluation.inner_folds
-    fold_of = inner_folds(real.labels, groups, folds, numpy_generator(study.seed, "inner", seed_index))
+    fold_of = assign_folds(study, real.labels, groups, seed_index)
     predicted = np.zeros((len(real), len(real.class_names)), np.float32)
-    for fold in range(folds):
+    for fold in range(study.evaluation.inner_folds):
         seen = fold_of != fold
         if seen.all() or not seen.any():
             continue  # fewer rows than folds
         classifier = fit_classifier(study, diet_of(seen), study.evaluation.inner_steps, seed_index, "inner", fold)
         predicted[~seen] = classifier.probabilities(real.values[~seen])
     return predicted
+
+
+def assign_folds(study: Study, labels: Indices, groups: Indices, seed_index: int) -> Indices:
+    """Return the fold of each training row in the inner validation of a repetition, (N,)."""
+    random = numpy_generator(study.seed, "inner", seed_index)
+    return inner_folds(labels, groups, study.evaluation.inner_folds, random)
 
 
 def calibrated_log_loss(labels: Indices, probabilities: Floats) -> float:

@@ -1,6 +1,5 @@
 """How an arm is trained: its diet, and the choice of its mix by inner validation."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,10 +12,10 @@ from gansynth.classifiers import Diet, Floats, Predictor, fit_classifier
 from gansynth.modalities.table.estimators import ESTIMATORS
 from gansynth.modalities.table.teachers import Committee
 from gansynth.samples import Indices, Samples, Values
-from gansynth.seeding import numpy_generator
+from gansynth.seeding import derive_seed, numpy_generator
 from gansynth.study import Study
 from gansynth.thresholds import tune_factors
-from gansynth.validation import choose, out_of_fold
+from gansynth.validation import assign_folds, choose, out_of_fold
 
 
 class Synthetic(NamedTuple):
@@ -24,37 +23,47 @@ class Synthetic(NamedTuple):
 
     Attributes:
         samples: The samples.
+        labelled_as: Whose label each has, (M,): its own, unless labels are shuffled.
         targets: Label probabilities, (M, classes).
         nearest: Which training row lies nearest in the teacher's embedding, (M,).
     """
 
     samples: Samples
+    labelled_as: Indices
     targets: Floats
     nearest: Indices
 
     def among(self, seen: npt.NDArray[np.bool_]) -> "Synthetic":
         """Return those whose nearest training row is among the ones seen, (N,)."""
         kept = seen[self.nearest]
-        return Synthetic(self.samples.take(kept), self.targets[kept], self.nearest[kept])
+        return Synthetic(self.samples.take(kept), self.labelled_as[kept], self.targets[kept], self.nearest[kept])
 
 
 def prepare_synthetic(
-    samples: Samples, teacher_probabilities: Floats, model: TrainedModel, study: Study, repetition: int, arm: Arm
+    samples: Samples, told: Floats, model: TrainedModel, study: Study, repetition: int, arm: Arm
 ) -> Synthetic:
-    """Give synthetic samples their training labels, as the study says, or shuffle them for the negative control."""
-    asked = samples.one_hot
-    kinds: dict[str, Floats] = {
-        "hard": asked,
-        "soft": (asked + teacher_probabilities) / np.float32(2),
-        "teacher": teacher_probabilities,
-    }
-    targets = kinds[study.evaluation.labels]
+    """Give synthetic samples their training labels, as the study says, or shuffle them for the negative control.
+
+    Args:
+        samples: With the labels that they were asked for.
+        told: What their teachers say of them, (M, classes).
+        model: What embeds them.
+        study: Says which labels to take.
+        repetition: Which one this is.
+        arm: Says whether labels are shuffled.
+    """
+    labelled_as = np.arange(len(samples))
     if arm.shuffled:
-        order = numpy_generator(study.seed, "shuffle", repetition).permutation(len(samples))
-        samples = replace(samples, labels=samples.labels[order])
-        targets = targets[order]
+        labelled_as = numpy_generator(study.seed, "shuffle", repetition).permutation(len(samples))
     nearest = _nearest_rows(model.teacher.embed(samples.values), model.training_embeddings)
-    return Synthetic(samples, targets, nearest)
+    labelled = replace(samples, labels=samples.labels[labelled_as])
+    targets = _training_labels(study, labelled.one_hot, told[labelled_as])
+    return Synthetic(labelled, labelled_as, targets, nearest)
+
+
+def _training_labels(study: Study, asked: Floats, told: Floats) -> Floats:
+    labels = study.evaluation.labels
+    return asked if labels == "hard" else told if labels == "teacher" else (asked + told) / np.float32(2)
 
 
 class Mix(NamedTuple):
@@ -68,24 +77,36 @@ class Lesson(NamedTuple):
     """What a committee of classifiers tells of an arm's rows.
 
     Attributes:
-        targets: Label probabilities of the real training rows, (N, K).
-        teach: Gives those of any rows.
+        committee: The classifiers.
+        targets: Label probabilities of the real rows seen, (N, K).
+        fold: The fold whose rows are not seen, and whose members teach; None if all rows are seen.
     """
 
+    committee: Committee
     targets: Floats
-    teach: Callable[[Values], Floats]
+    fold: int | None = None
+
+    def teach(self, values: Values) -> Floats:
+        """Return label probabilities of any rows (M, C), as told by members that have met no row that is not seen."""
+        return self.committee.probabilities(values, self.fold)
 
     def among(self, seen: npt.NDArray[np.bool_]) -> "Lesson":
-        """Return what is told of the rows seen, (N,)."""
-        return Lesson(self.targets[seen], self.teach)
+        """Return what is told where just the rows of one fold are not seen, (N,)."""
+        return Lesson(self.committee, self.targets[seen], int(self.committee.fold_of[~seen][0]))
 
 
-def give_lesson(study: Study, real: Samples, committee: Committee) -> Lesson:
-    """Let a committee say half of the label of each real row, unless the study's own classifier knows better."""
-    one_hot = real.one_hot
+def give_lesson(study: Study, real: Samples, groups: Indices, repetition: int) -> Lesson:
+    """Let a committee say half of the label of each real row, unless the study's own classifier knows better.
+
+    Its folds are those of the inner validation, so each candidate there can be taught by members that have not seen
+    what it is judged by.
+    """
+    fold_of = assign_folds(study, real.labels, groups, repetition)
     name = study.evaluation.classifier
+    committee = Committee(real, fold_of, name, derive_seed(study.seed, "committee", repetition))
     softens = name not in ESTIMATORS or name in committee.surpassed
-    return Lesson((one_hot + committee.out_of_fold) / np.float32(2) if softens else one_hot, committee.probabilities)
+    one_hot = real.one_hot
+    return Lesson(committee, (one_hot + committee.out_of_fold) / np.float32(2) if softens else one_hot)
 
 
 def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None, lesson: Lesson | None = None) -> Diet:
@@ -133,8 +154,9 @@ def choose_mix(
 
     The generator has seen the rows that a fold holds out, so each fold leaves out the synthetic samples whose nearest
     training row, in the teacher's embedding, is held out. That does not remove all the generator knows of them, so the
-    choice still leans towards synthetic samples. Of equals the smaller share is taken. The losses without synthetic
-    samples are known from the choice of the teacher's policy, which was made in the same folds.
+    choice still leans towards synthetic samples. What a committee teaches in a fold comes from members that have not
+    seen its rows. Of equals the smaller share is taken. The losses without synthetic samples are known from the choice
+    of the teacher's policy, which was made in the same folds.
 
     Returns:
         The chosen mix and the loss of every candidate; no losses if there is just one candidate.
@@ -145,31 +167,29 @@ def choose_mix(
     known = {Mix(policy, 0.0): loss for policy, loss in model.policy_losses.items()} if arm.augmented else {}
 
     def diet_of(mix: Mix, seen: npt.NDArray[np.bool_]) -> Diet:
-        return build_diet(arm, mix, real.take(seen), synthetic.among(seen), lesson and lesson.among(seen))
+        if lesson is None:
+            return build_diet(arm, mix, real.take(seen), synthetic.among(seen))
+        of_fold = lesson.among(seen)
+        told = of_fold.teach(synthetic.samples.values)[synthetic.labelled_as]
+        targets = _training_labels(study, synthetic.samples.one_hot, told)
+        return build_diet(arm, mix, real.take(seen), synthetic._replace(targets=targets).among(seen), of_fold)
 
     return choose(study, real, groups, repetition, candidates, diet_of, known)
 
 
 def choose_factors(
-    study: Study,
-    arm: Arm,
-    mix: Mix,
-    real: Samples,
-    groups: Indices,
-    synthetic: Synthetic | None,
-    repetition: int,
-    lesson: Lesson | None,
+    study: Study, arm: Arm, real: Samples, groups: Indices, repetition: int, lesson: Lesson | None
 ) -> Floats:
     """Choose the factors (K,) of the class probabilities with which an arm decides best, on its training rows.
 
-    Each row is judged by classifiers that were trained as the arm's is, but without the rows of its fold.
+    What is taught by a committee speaks on its scale, so its members judge each row that they did not see. The others
+    are judged by classifiers that were trained as the arm's is, but without the rows of a fold.
     """
 
     def diet_of(seen: npt.NDArray[np.bool_]) -> Diet:
-        told = lesson and lesson.among(seen)
-        return build_diet(arm, mix, real.take(seen), synthetic and synthetic.among(seen), told)
+        return build_diet(arm, Mix(None, 0.0), real.take(seen), None)
 
-    predicted = out_of_fold(study, real, groups, repetition, diet_of)
+    predicted = lesson.committee.out_of_fold if lesson else out_of_fold(study, real, groups, repetition, diet_of)
     return tune_factors(real.labels, predicted, study.evaluation.metric)
 
 

@@ -30,7 +30,6 @@ from gansynth.evaluation.memorisation import closest_pairs, copying, memorisatio
 from gansynth.evaluation.metrics import score
 from gansynth.evaluation.summary import summarise
 from gansynth.modalities.image import Inception
-from gansynth.modalities.table.teachers import Committee
 from gansynth.progress import Progress
 from gansynth.requests import arm_parents, arm_request, fidelity_parents, fidelity_request
 from gansynth.results import (
@@ -47,7 +46,6 @@ from gansynth.samples import Samples, Split
 from gansynth.seeding import derive_seed
 from gansynth.splits import draw_split
 from gansynth.study import Study
-from gansynth.thresholds import apply_factors
 
 CLOSEST_PAIRS = 12
 
@@ -83,7 +81,7 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
         groups = dataset.groups[split.train]
         lesson = None
         if spec.taught:
-            lesson = give_lesson(study, real, Committee(real, derive_seed(study.seed, "committee", repetition)))
+            lesson = give_lesson(study, real, groups, repetition)
         if model is not None and spec.synthetic:
             shards = run.synthetic(repetition)
             made = load_synthetic(shards)
@@ -92,13 +90,12 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
             mix, losses = choose_mix(study, spec, model, real, groups, synthetic, repetition, lesson)
         classifier = fit_arm(study, build_diet(spec, mix, real, synthetic, lesson), repetition, model)
         found = classifier.probabilities(dataset.samples.values[split.test])
-        if spec.tuned:
-            factors = choose_factors(study, spec, mix, real, groups, synthetic, repetition, lesson)
-            found = apply_factors(found, factors)
+        factors = choose_factors(study, spec, real, groups, repetition, lesson) if spec.tuned else 1
         predictions = {
             "row": split.test,
             "label": dataset.samples.labels[split.test],
             "probabilities": list(found),
+            "predicted": (found * factors).argmax(axis=1),
         }
         pq.write_table(pa.table(predictions), draft.path / PREDICTIONS_FILE)
         candidates = [{**candidate._asdict(), "loss": loss} for candidate, loss in losses.items()]
@@ -175,7 +172,9 @@ def _learnability(
     """Score a classifier trained on synthetic samples alone (arXiv 1905.10887) and the teacher's agreement."""
     synthetic, held_out = parts["synthetic"], parts["held_out"]
     classifier = fit_classifier(study, Diet(synthetic), study.evaluation.steps, repetition, "synthetic only")
-    learned = score(held_out.labels, classifier.probabilities(held_out.values))[study.evaluation.metric]
+    said = classifier.probabilities(held_out.values)
+    minority = int(parts["training"].counts.argmin())
+    learned = score(held_out.labels, said, said.argmax(axis=1), minority)[study.evaluation.metric]
     agreement = float((teacher.probabilities(synthetic.values).argmax(1) == synthetic.labels).mean())
     values = {"classification_accuracy_score": learned, "label_agreement": agreement}
     return [{"metric": name, "class_name": "", "value": value} for name, value in values.items()]

@@ -48,7 +48,8 @@ def summarise(study: Study, run: Run) -> Path:
     if is_current(run.evaluation, request, parents):
         return run.evaluation
     dataset = load_dataset(run.dataset)
-    scores = pd.concat([_scores(run, r, arm, dataset) for r in repetitions for arm in settings.arms])
+    minority = int(dataset.samples.take(draw_split(dataset, study, 0).train).counts.argmin())
+    scores = pd.concat([_scores(run, r, arm, dataset, minority) for r in repetitions for arm in settings.arms])
     fidelity = pd.concat([pd.read_parquet(run.fidelity(r) / FIDELITY_FILE).assign(repetition=r) for r in repetitions])
     with publish(run.evaluation, "evaluate", request, parents) as draft:
         summary = _summarise(study, run, dataset, scores, fidelity)
@@ -63,13 +64,14 @@ def summarise(study: Study, run: Run) -> Path:
     return run.evaluation
 
 
-def _scores(run: Run, repetition: int, arm: str, dataset: Dataset) -> pd.DataFrame:
+def _scores(run: Run, repetition: int, arm: str, dataset: Dataset, minority: int) -> pd.DataFrame:
     """Return the tidy scores of one arm in one repetition: arm, repetition, metric, class_name, value."""
     table = pq.read_table(run.arm(repetition, arm) / PREDICTIONS_FILE)
-    labels = table["label"].to_numpy()
+    labels, predicted = table["label"].to_numpy(), table["predicted"].to_numpy()
     probabilities = np.stack(table["probabilities"].to_numpy())
-    rows = [(metric, "", value) for metric, value in score(labels, probabilities).items()]
-    recall = zip(dataset.samples.class_names, per_class_recall(labels, probabilities), strict=True)
+    rows = [(metric, "", value) for metric, value in score(labels, probabilities, predicted, minority).items()]
+    names = dataset.samples.class_names
+    recall = zip(names, per_class_recall(labels, predicted, len(names)), strict=True)
     rows += [("recall", name, float(value)) for name, value in recall]
     frame = pd.DataFrame(rows, columns=["metric", "class_name", "value"])
     frame.insert(0, "arm", arm)

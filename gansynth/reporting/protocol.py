@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gansynth import formats
 from gansynth.gans.base import PenaltyName
 from gansynth.modalities import ImageConfig, TableConfig
-from gansynth.modalities.table.estimators import ESTIMATORS
+from gansynth.modalities.table.estimators import is_estimator
 from gansynth.reporting.findings import Findings
 from gansynth.study import ScarcityConfig, Study
 
@@ -133,7 +133,7 @@ def _repetitions(findings: Findings) -> str:
 
 def _effort(study: Study) -> str:
     rule = study.evaluation
-    if study.modality.kind == "table" and rule.classifier in ESTIMATORS:
+    if study.modality.kind == "table" and is_estimator(rule.classifier):
         return ""
     return f" for the same {rule.steps:,} optimiser steps of {rule.batch_size} samples"
 

@@ -8,7 +8,7 @@ from gansynth.reporting.findings import Findings, arm_deviations, class_fidelity
 from gansynth.runs import repetition_label
 from gansynth.states import Cost
 
-LOWER_IS_BETTER = ("log_loss",)
+LOWER_IS_BETTER = ("log_loss", "calibration_error")
 DELIVERED = "the delivered dataset"
 
 

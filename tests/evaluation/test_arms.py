@@ -10,7 +10,7 @@ from gansynth.samples import Samples
 
 def made() -> Synthetic:
     samples = draw_shapes(30, seed=1)
-    return Synthetic(samples, np.eye(3, dtype=np.float32)[samples.labels], np.zeros(90, np.int64))
+    return Synthetic(samples, np.arange(90), samples.one_hot, np.zeros(90, np.int64))
 
 
 def scarce(*counts: int) -> Samples:

@@ -1,14 +1,20 @@
 """Classifiers, committees and SMOTE on tables with nulls and categories."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from gansynth.classifiers import Diet, weighted_rows
+from gansynth.errors import StudyError
 from gansynth.modalities.table.estimators import ESTIMATORS, fit_estimator
+from gansynth.modalities.table.networks import check_classifier
 from gansynth.modalities.table.oversampling import smote
 from gansynth.modalities.table.teachers import Committee
 from gansynth.samples import Column, Samples, Schema
+from gansynth.splits import inner_folds
 
 NUMBER, OTHER = Column("x", "numeric", "double"), Column("z", "numeric", "double")
 TOWN = Column("town", "categorical", "string", ("Oslo", "Rome", "Kyiv"))
@@ -24,6 +30,10 @@ def rows(count: int = 300, positives: int = 60, seed: int = 0) -> Samples:
     cells = np.column_stack([random.normal(2 * labels, 1), towns])
     cells[random.random(cells.shape) < 0.05] = np.nan
     return Samples(cells, labels, ("no", "yes"), Schema((NUMBER, TOWN, BIRTHPLACE), LABEL))
+
+
+def folds(samples: Samples) -> np.ndarray:
+    return inner_folds(samples.labels, np.arange(len(samples)), 5, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -76,10 +86,70 @@ def test_smote_lifts_every_class_and_leaves_real_rows_alone(positives: int) -> N
 
 def test_a_committee_is_less_sure_of_rows_that_it_did_not_see() -> None:
     train, test = rows(), rows(seed=1)
-    committee = Committee(train, 0)
+    committee = Committee(train, folds(train), "hist_gradient_boosting", 0)
     said = committee.probabilities(test.values)
     np.testing.assert_allclose(said.sum(1), 1, rtol=1e-5)
     assert (said.argmax(1) == test.labels).mean() > 0.8
     own = np.arange(len(train)), train.labels
     assert committee.out_of_fold[own].mean() < committee.probabilities(train.values)[own].mean()
     assert committee.surpassed <= ESTIMATORS.keys()
+
+
+@pytest.mark.parametrize("student", ["hist_gradient_boosting", "logistic_regression"])
+def test_the_members_of_a_fold_have_not_seen_its_rows(student: str) -> None:
+    train = rows()
+    fold_of = folds(train)
+    committee = Committee(train, fold_of, student, 0)
+    for fold in range(5):
+        told = committee.probabilities(train.values[fold_of == fold], fold)
+        np.testing.assert_allclose(told, committee.out_of_fold[fold_of == fold], rtol=1e-5)
+
+
+def test_a_class_that_only_one_fold_has_is_unknown_to_its_members() -> None:
+    train = rows(positives=2)
+    fold_of = np.where(train.labels == 1, 0, np.arange(len(train)) % 5)
+    committee = Committee(train, fold_of, "hist_gradient_boosting", 0)
+    assert (committee.out_of_fold[:2] == [1, 0]).all()
+
+
+@pytest.mark.parametrize("name", ["sklearn.ensemble:RandomForestClassifier", "sklearn.naive_bayes:GaussianNB"])
+def test_a_classifier_of_ones_own_is_fitted_by_its_import_path(name: str) -> None:
+    train, test = rows(), rows(seed=1)
+    check_classifier(name, (4,), 2)
+    fit = partial(fit_estimator, name, train, np.eye(2)[train.labels], np.ones(len(train)))
+    found = fit(3).probabilities(test.values)
+    assert (found.argmax(1) == test.labels).mean() > 0.8
+    np.testing.assert_array_equal(found, fit(3).probabilities(test.values))
+    if "Forest" in name:
+        assert (found != fit(4).probabilities(test.values)).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("no.such.module:Class", "cannot be imported"),
+        ("sklearn.ensemble:Nothing", "cannot be imported"),
+        (":", "cannot be imported"),
+        ("os:abort", "no class that derives from sklearn"),
+        ("sklearn.ensemble:VotingClassifier", "without arguments"),
+        ("sklearn.svm:LinearSVC", "no predict_proba"),
+        ("sklearn.neighbors:KNeighborsClassifier", "sample_weight"),
+        ("forest", "package.module:Class"),
+    ],
+)
+def test_a_classifier_that_cannot_be_used_is_refused_in_a_line(name: str, reason: str) -> None:
+    with pytest.raises(StudyError, match=reason) as caught:
+        check_classifier(name, (4,), 2)
+    assert str(caught.value).startswith("evaluation.classifier: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("in_proportion", "positives"), [(False, 0.5), (True, 0.2)])
+def test_synthetic_rows_take_their_share_of_all_weight(in_proportion: bool, positives: float) -> None:
+    real, made = rows(), rows(count=100, positives=50, seed=1)
+    diet = Diet(real, balanced=False, synthetic=made, shares=np.full(2, 0.25, np.float32))
+    taken = weighted_rows(diet, 0, in_proportion=in_proportion)
+    assert taken.weights[:300].tolist() == [1] * 300
+    of_made = taken.weights[300:]
+    assert of_made.sum() / taken.weights.sum() == pytest.approx(0.25)
+    assert of_made[made.labels == 1].sum() / of_made.sum() == pytest.approx(positives)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
@@ -15,7 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from gansynth.samples import Column, Samples
+from gansynth.modalities.table.custom import build_custom, is_custom
+from gansynth.samples import Column, Indices, Samples
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,7 +48,7 @@ def fit_estimator(name: str, rows: Samples, targets: Floats, weights: Floats, se
     Scikit-learn knows no such rows, so each becomes one for every class that it belongs to, weighted by how much.
 
     Args:
-        name: A key of ESTIMATORS.
+        name: A key of ESTIMATORS, or the name of a user's own.
         rows: The rows; their labels do not count.
         targets: Class probabilities of each, (N, K).
         weights: How much each row counts, (N,), above 0.
@@ -54,11 +56,27 @@ def fit_estimator(name: str, rows: Samples, targets: Floats, weights: Floats, se
     """
     shares = targets * weights[:, None]
     row, label = np.nonzero(targets > NEGLIGIBLE_WEIGHT)
-    model = ESTIMATORS[name](rows.columns, seed)
+    model = build_estimator(name, rows.columns, seed)
+    return fit_model(model, rows.values[row], label, len(rows.class_names), shares[row, label])
+
+
+def fit_model(
+    model: Any,  # noqa: ANN401  # scikit-learn has no types
+    cells: Floats,
+    labels: Indices,
+    n_classes: int,
+    weights: Floats | None = None,
+) -> Estimator:
+    """Fit a classifier of scikit-learn to rows (N, C) and their labels (N,), each row with its weight (N,).
+
+    One that meets a single class says that class of every row.
+    """
+    if len(np.unique(labels)) == 1:
+        model = DummyClassifier(strategy="prior")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of a thousand iterations the last change nothing
-        model.fit(rows.values[row], label, **_weighted(model, shares[row, label]))
-    return Estimator(model, len(rows.class_names))
+        model.fit(cells, labels, **({} if weights is None else _weighted(model, weights)))
+    return Estimator(model, n_classes)
 
 
 def _weighted(model: Any, weights: Floats) -> dict[str, Floats]:  # noqa: ANN401  # scikit-learn has no types
@@ -72,15 +90,20 @@ def _hist_gradient_boosting(columns: tuple[Column, ...], seed: int) -> Any:  # n
 
 
 def _logistic_regression(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
+    return make_pipeline(_preparation(columns, dense=False), LogisticRegression(max_iter=1000, random_state=seed))
+
+
+def _preparation(columns: tuple[Column, ...], *, dense: bool) -> ColumnTransformer:
+    """Return what makes cells such as any classifier takes: no nulls, numbers on one scale, categories one-hot."""
     numbers = [place for place, column in enumerate(columns) if not column.categories]
     categories = [place for place, column in enumerate(columns) if column.categories]
-    prepare = ColumnTransformer(
+    return ColumnTransformer(
         [
             ("numbers", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), numbers),
             ("categories", OneHotEncoder(handle_unknown="ignore", max_categories=MOST_ONE_HOT), categories),
-        ]
+        ],
+        sparse_threshold=0 if dense else 0.3,
     )
-    return make_pipeline(prepare, LogisticRegression(max_iter=1000, random_state=seed))
 
 
 ESTIMATORS: dict[str, Callable[[tuple[Column, ...], int], Any]] = {
@@ -88,3 +111,22 @@ ESTIMATORS: dict[str, Callable[[tuple[Column, ...], int], Any]] = {
     "logistic_regression": _logistic_regression,
 }
 """Each takes what the columns are, and a seed."""
+
+LINEAR = frozenset({"logistic_regression"})
+"""Those that are linear in the logarithms of their probabilities."""
+
+
+def is_estimator(name: str) -> bool:
+    """Tell whether a classifier is one of scikit-learn's kind, rather than a network."""
+    return name in ESTIMATORS or is_custom(name)
+
+
+def build_estimator(name: str, columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
+    """Return an untrained classifier: one of ESTIMATORS, or a user's own behind a preparation of the columns.
+
+    Raises:
+        StudyError: The user's own cannot be used.
+    """
+    if name in ESTIMATORS:
+        return ESTIMATORS[name](columns, seed)
+    return make_pipeline(_preparation(columns, dense=True), build_custom(name, seed))

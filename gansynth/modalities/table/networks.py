@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from gansynth.errors import StudyError
 from gansynth.modalities.base import EmbeddingNetwork, Shape
+from gansynth.modalities.table.custom import build_custom, is_custom
 from gansynth.modalities.table.estimators import ESTIMATORS
 
 MLP = "mlp"
@@ -46,12 +47,14 @@ def check_classifier(name: str, shape: Shape, n_classes: int) -> None:
     """Find out whether there is a classifier of this name; all take any table.
 
     Raises:
-        StudyError: There is none.
+        StudyError: There is none, or it is a user's own and cannot be used.
     """
-    if name not in ESTIMATORS:
+    if is_custom(name):
+        build_custom(name, seed=0)
+    elif name not in ESTIMATORS:
         with torch.device("meta"):
             build_classifier(name, shape, n_classes)
 
 
 def _known() -> str:
-    return ", ".join([*ESTIMATORS, MLP])
+    return ", ".join([*ESTIMATORS, MLP]) + " or package.module:Class"
