@@ -10,7 +10,7 @@ by that factor to 10 rows, where the source has enough of them (the column `imba
 is, which is the only one for a study file, whose own settings say how scarce its rows are. Studies lie under
 `runs/bench/` (`runs/bench-quick/`) and resume; all that lie there must have the same settings. After every study the
 tables are written anew from all that are there: `gain.csv` has a row for each comparison, `means.csv` what an arm with
-a GAN gains on average over the sources of a regime, and `gain.html` is a page of both.
+a GAN gains on average over the sources of a regime in every metric, and `gain.html` is a page of both.
 """
 
 import argparse
@@ -41,6 +41,8 @@ REGIMES = {
     "wild": {},
 }
 STUDY = ".toml"
+BESIDE = ("macro_f1", "roc_auc", "rare_recall")
+"""What is shown beside the metric of the studies."""
 QUICK = ("evaluation.repetitions=2", "evaluation.steps=60", "gan.kimg=2", "generation.amount=100")
 
 
@@ -91,12 +93,13 @@ def same_settings(options: argparse.Namespace) -> bool:
 
 def summarise(out: Path) -> None:
     """Write the tables and the page of all finished studies in a folder, and print them."""
-    tables, courses = [], []
+    tables, courses, reports = [], [], []
     for regime in REGIMES:
         for study in sorted(out.glob(f"*_{regime}")):
             if (study / "report" / "report.json").exists():
                 report = json.loads((study / "report" / "report.json").read_text())
                 scores = pd.read_parquet(study / "evaluation" / SCORES_FILE)
+                reports.append(report)
                 place = {"dataset": study.name.removesuffix(f"_{regime}"), "regime": regime}
                 tables.append(comparisons(report).assign(**place))
                 courses.append(gains_by_repetition(report, scores).assign(**place))
@@ -105,9 +108,10 @@ def summarise(out: Path) -> None:
     table, means = pd.concat(tables, ignore_index=True), average(pd.concat(courses))
     table.to_csv(out / "gain.csv", index=False)
     means.to_csv(out / "means.csv", index=False)
-    (out / "gain.html").write_text(render_gains(table, means), encoding="utf-8")
+    told = means[means.metric.isin({*BESIDE, *(report["metric"] for report in reports)})]
+    (out / "gain.html").write_text(render_gains(table, told), encoding="utf-8")
     shown = table[["regime", "dataset", "arm", "against", "gain", "ci_low", "ci_high", "verdict", "rare_gain", "mean"]]
-    for part in (shown, means):
+    for part in (shown, told):
         print(part.to_string(index=False, float_format=lambda value: f"{value:.1f}"))  # noqa: T201  # its output
 
 
@@ -143,48 +147,41 @@ def rare_third(report: dict[str, Any]) -> list[str]:
 
 
 def gains_by_repetition(report: dict[str, Any], scores: pd.DataFrame) -> pd.DataFrame:
-    """Return what each arm with a GAN gains over `real` and over the best arm without one, a row per repetition."""
-    of_metric = scores[scores.metric == report["metric"]].pivot_table(index="repetition", columns="arm", values="value")
-    rare_names = rare_third(report)
-    rare = scores[(scores.metric == "recall") & scores.class_name.isin(rare_names)]
-    recall = rare.pivot_table(index="repetition", columns="arm", values="value").reindex_like(of_metric)
-    references = {"real": "real", "the best arm without a GAN": report["verdict"]["best_without_gan"]}
+    """Return what each arm with a GAN gains over every arm without one, and over the best of them.
+
+    A row for each repetition and measure: the metrics, log-loss in nats and all others in points, and `rare_recall`,
+    the mean recall of the third of the classes that has the fewest training rows.
+    """
+    rare = scores[(scores.metric == "recall") & scores.class_name.isin(rare_third(report))]
+    measured = pd.concat([scores[scores.class_name == ""], rare.assign(metric="rare_recall")])
+    courses = measured.pivot_table(index=["repetition", "metric"], columns="arm", values="value")
+    without = [arm for arm in report["arms"] if "gan" not in arm.split("+")]
+    references = {arm: arm for arm in without if arm != "shuffled"}
+    references |= {"the best arm without a GAN": report["verdict"]["best_without_gan"]}
+    sizes = {"correlation": report["correlation"], "n_test": sum(report["test_rows"].values())}
+    sizes["rare_n_test"] = sum(report["test_rows"][name] for name in rare_third(report))
     return pd.concat(
-        pd.DataFrame(
-            {
-                "arm": arm,
-                "against": against,
-                "gain": 100 * (of_metric[arm] - of_metric[reference]),
-                "rare_gain": 100 * (recall[arm] - recall[reference]),
-                "correlation": report["correlation"],
-                "n_test": sum(report["test_rows"].values()),
-                "rare_n_test": sum(report["test_rows"][name] for name in rare_names),
-            }
-        )
+        (courses[arm] - courses[reference]).rename("gain").reset_index().assign(arm=arm, against=against, **sizes)
         for arm in report["arms"]
-        if "gan" in arm.split("+")
+        if arm not in without
         for against, reference in references.items()
-    ).reset_index()
+    )
 
 
 def average(gains: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean gains over the datasets of a regime, with 95 % intervals in points.
+    """Return the mean gains over the datasets of a regime, with 95 % intervals, in points (log-loss in nats / 100).
 
     The datasets are independent, so the mean of their gains in a repetition is one observation; the corrected test over
     the repetitions allows for the largest of their correlations, and for the rounding of the smallest test part.
     """
     rows = []
-    for (regime, arm, against), group in gains.groupby(["regime", "arm", "against"], sort=False):
-        row: dict[str, Any] = {"regime": regime, "arm": arm, "against": against, "datasets": group.dataset.nunique()}
-        for what, size in (("gain", "n_test"), ("rare_gain", "rare_n_test")):
-            course = group.groupby("repetition")[what].mean().to_numpy(np.float64) / 100
-            if np.isnan(course).any():
-                row |= {what: np.nan, f"{what}_low": np.nan, f"{what}_high": np.nan}
-                continue
-            test = corrected_t_test(course, group.correlation.max(), int(group[size].min()), alpha=0.05)
-            low, high = 100 * max(test.ci_low, -1), 100 * min(test.ci_high, 1)
-            row |= {what: 100 * test.gain, f"{what}_low": low, f"{what}_high": high}
-        rows.append(row)
+    keys = ["regime", "arm", "against", "metric"]
+    for key, group in gains.groupby(keys, sort=False):
+        size = int(group["rare_n_test" if key[-1] == "rare_recall" else "n_test"].min())
+        course = group.groupby("repetition")["gain"].mean().to_numpy(np.float64)
+        test = corrected_t_test(course, group.correlation.max(), size, alpha=0.05)
+        found = {"gain": 100 * test.gain, "low": 100 * max(test.ci_low, -1), "high": 100 * min(test.ci_high, 1)}
+        rows.append(dict(zip(keys, key, strict=True)) | {"datasets": group.dataset.nunique()} | found)
     return pd.DataFrame(rows)
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from markupsafe import Markup
 
-from gansynth.formats import gain, interval
+from gansynth.formats import gain, interval, metric_name, ordered
 from gansynth.reporting.figures import Scale, axis, forest_row, kind_of
 from gansynth.study import EvaluationConfig
 
@@ -73,17 +73,18 @@ def _regime(regime: str, rows: pd.DataFrame, means: pd.DataFrame) -> Markup:
 
 def _means(means: pd.DataFrame) -> Markup:
     """Return a small table: the mean over the datasets of what an arm with a GAN gains."""
-    cells = [
-        Markup("<tr><td>{} over {}</td><td>{}</td><td>{}</td></tr>").format(
-            row["arm"], row["against"], *(_with_interval(row, what) for what in ("gain", "rare_gain"))
+    metrics = ordered(means["metric"])
+    cells = Markup("").join(
+        Markup("<tr><td>{} over {}</td>{}</tr>").format(
+            arm, against, Markup("").join(_cell(rows[rows["metric"] == metric]) for metric in metrics)
         )
-        for _, row in means.iterrows()
-    ]
-    head = Markup("<tr><th>mean over the datasets</th><th>gain</th><th>recall of the rare third</th></tr>")
-    return Markup("<table>{}{}</table>").format(head, Markup("").join(cells))
+        for (arm, against), rows in means.groupby(["arm", "against"], sort=False)
+    )
+    names = Markup("").join(Markup("<th>{}</th>").format(metric_name(metric)) for metric in metrics)
+    return Markup("<table><tr><th>mean over the datasets</th>{}</tr>{}</table>").format(names, cells)
 
 
-def _with_interval(row: "pd.Series[float]", what: str) -> str:
-    if pd.isna(row[what]):
-        return ""
-    return f"{gain(row[what] / 100)} ({interval(row[f'{what}_low'] / 100, row[f'{what}_high'] / 100)})"
+def _cell(found: pd.DataFrame) -> Markup:
+    numbers = found[["gain", "low", "high"]].to_numpy() / 100
+    told = [f"{gain(mean)} ({interval(low, high)})" for mean, low, high in numbers]
+    return Markup("<td>{}</td>").format(", ".join(told))
