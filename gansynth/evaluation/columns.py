@@ -74,10 +74,9 @@ def distributions(rows: Samples, parts: Mapping[str, Samples]) -> list[dict[str,
         cells = {name: part.values[:, position] for name, part in parts.items()}
         count = _count_values if column.categories else _count_numbers
         bins, shares = count(rows.values[:, position], column, cells)
-        nulls = {name: float(np.isnan(part).mean()) for name, part in cells.items()}
-        if any(nulls.values()):
+        if np.isnan(rows.values[:, position]).any():
             bins.append({"label": NULL, "low": np.nan, "high": np.nan})
-            shares.append(nulls)
+            shares.append({name: float(np.isnan(part).mean()) for name, part in cells.items()})
         found += [
             {"column": column.name, "bin": number, **one, **share}
             for number, (one, share) in enumerate(zip(bins, shares, strict=True))
@@ -96,10 +95,9 @@ def _count_values(real: Cells, column: Column, parts: Mapping[str, Cells]) -> Co
     shares = [{name: float((cells == value).mean()) for name, cells in parts.items()} for value in shown]
     others = len(column.categories) - len(shown)
     if others:
-        rest = {name: float((~np.isin(cells, shown) & ~np.isnan(cells)).mean()) for name, cells in parts.items()}
-        if any(rest.values()):
-            bins.append({"label": f"{others:,} more", "low": np.nan, "high": np.nan})
-            shares.append(rest)
+        bins.append({"label": f"{others:,} more", "low": np.nan, "high": np.nan})
+        is_other = {name: ~np.isin(cells, shown) & ~np.isnan(cells) for name, cells in parts.items()}
+        shares.append({name: float(mask.mean()) for name, mask in is_other.items()})
     return bins, shares
 
 
