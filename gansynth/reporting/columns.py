@@ -124,9 +124,9 @@ def closest_table(findings: Findings) -> Table:
     return Table(["Row", "Distance", "Class", *names], rows)
 
 
-def cell_text(cell: str | None) -> str:
-    """Return a value in words, a dash for a null."""
-    return formats.NOTHING if cell is None else cell
+def cell_text(cell: object) -> str:
+    """Return a value in words, a dash for a null, which frames hold as None or as NaN."""
+    return cell if isinstance(cell, str) else formats.NOTHING
 
 
 def _by_excess(frame: pd.DataFrame, found: pd.Series, reference: pd.Series) -> pd.DataFrame:
