@@ -49,13 +49,9 @@ class PlainSpace:
 
     def __init__(self, training: Samples) -> None:
         self.is_category = np.array([bool(column.categories) for column in training.columns])
-        numbers = training.values[:, ~self.is_category]
-        # a column without a number among the training rows tells nothing apart but its nulls
-        known = np.where(np.isnan(numbers).all(axis=0), 0, numbers)
-        self.medians = np.nanmedian(known, axis=0)
-        low, high = np.nanpercentile(known, SCALE_PERCENTILES, axis=0)
-        spans = np.where(high > low, high - low, np.nanmax(known, axis=0) - np.nanmin(known, axis=0))
-        self.spans = np.where(spans > 0, spans, 1)
+        scales = [_median_and_span(cells) for cells in training.values[:, ~self.is_category].T]
+        self.medians = np.array([median for median, _ in scales])
+        self.spans = np.array([span for _, span in scales])
 
     def points(self, rows: Samples) -> Floats:
         """Return rows (N, C) as points: scaled numbers, whether each is null, and categories by their position."""
@@ -78,6 +74,16 @@ class PlainSpace:
             if categories:
                 apart += categories * cdist(points[part, split:], others[:, split:], "hamming")
             yield part, apart / columns
+
+
+def _median_and_span(cells: Floats) -> tuple[float, float]:
+    """Return the median of a column of numbers and what lies between its percentiles, or failing that, its ends."""
+    there = cells[~np.isnan(cells)]
+    if len(there) == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(there, SCALE_PERCENTILES)
+    span = high - low or there.max() - there.min() or 1.0
+    return float(np.median(there)), float(span)
 
 
 def closest_rows(pairs: list[Pair], training: Samples, synthetic: Samples) -> list[dict[str, Any]]:

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from tables import draw_rows
+from tables import SCHEMA, draw_rows
 
 from gansynth.evaluation.fidelity import Embedded
 from gansynth.evaluation.memorisation import closest_pairs, memorisation
 from gansynth.evaluation.rows import PlainSpace, closest_rows, detection_auc
-from gansynth.samples import Samples
+from gansynth.samples import Samples, Schema
 
 
 def test_real_rows_are_not_told_from_real_ones_and_shifted_ones_are() -> None:
@@ -89,3 +89,14 @@ def test_a_table_of_copies_is_caught_without_an_embedding() -> None:
     fresh = draw_rows(80, 2)
     new = memorisation(*parts, Embedded(space.points(fresh), fresh.labels), seed=0, distances=space.distances)
     assert new.share_nearer_to_training == pytest.approx(0.5, abs=0.12)
+
+
+@pytest.mark.parametrize("kept", [[0, 1, 4], [2, 3]])
+def test_rows_of_numbers_alone_and_of_categories_alone_have_distances_too(kept: list[int]) -> None:
+    rows = draw_rows(30, 0)
+    columns = tuple(rows.columns[place] for place in kept)
+    some = Samples(rows.values[:, kept], rows.labels, rows.class_names, Schema(columns, SCHEMA.label))
+    space = PlainSpace(some)
+    ((_, distances),) = space.distances(space.points(some), space.points(some))
+    assert not np.diag(distances).any()
+    assert distances.max() > 0.5
