@@ -67,7 +67,7 @@ def distributions(rows: Samples, parts: Mapping[str, Samples]) -> list[dict[str,
 
     Returns:
         For each column and bin: column, bin (its number), label (the value, empty where the bin is a range), low and
-        high (the ends of a range, else NaN), and the share of each part by its name.
+        high (the least and the greatest value of a range, else NaN), and the share of each part by its name.
     """
     found = []
     for position, column in enumerate(rows.columns):
@@ -109,9 +109,10 @@ def _count_numbers(real: Cells, column: Column, parts: Mapping[str, Cells]) -> C
         texts = as_words(values[:, None], (column,))
         bins = [{"label": text, "low": np.nan, "high": np.nan} for (text,) in texts]
     else:
-        inner = _edges(there, _resolution(column))
-        edges = inner[1:-1]
-        bins = [{"label": "", "low": low, "high": high} for low, high in pairwise(inner)]
+        resolution = _resolution(column)
+        inner = _edges(there, resolution)
+        edges, half = inner[1:-1], resolution / 2  # edges lie between two values
+        bins = [{"label": "", "low": low + half, "high": high - half} for low, high in pairwise(inner)]
     shares = {
         name: np.bincount(np.searchsorted(edges, cells[~np.isnan(cells)], "right"), minlength=len(bins)) / len(cells)
         for name, cells in parts.items()

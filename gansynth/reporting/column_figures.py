@@ -86,4 +86,6 @@ def range_texts(bins: pd.DataFrame, kind: str) -> tuple[str, str]:
     if kind == "datetime":
         first, last = (str(np.datetime64(round(end), "us")) for end in ends)
         return (first[:10], last[:10]) if first[:10] != last[:10] else (first[:16], last[:16])
-    return formats.number(ends[0]), formats.number(ends[1])
+    # what is 0 but for the last digits of float64 is 0
+    low, high = (0.0 if abs(end) < 1e-9 * (ends[1] - ends[0]) else end for end in ends)
+    return (f"{low:.0f}", f"{high:.0f}") if kind == "integer" else (formats.number(low), formats.number(high))

@@ -65,7 +65,10 @@ def test_bins_hold_every_row_and_do_not_depend_on_the_parts() -> None:
     inner = paid.iloc[1:-1]
     for low, high, share in zip(inner["low"], inner["high"], inner["held_out"], strict=True):
         cells = parts["held_out"].values[:, 1]
-        assert share == pytest.approx(((cells >= low) & (cells < high)).mean())
+        assert share == pytest.approx(((cells > low - 1e-6) & (cells < high + 1e-6)).mean())
+    age = found[(found["column"] == "age") & (found["label"] == "")]
+    assert age["low"].tolist() == age["low"].round().tolist()
+    assert (age["low"].iloc[1:].to_numpy() == age["high"].iloc[:-1] + 1).all()
 
 
 def test_few_numbers_and_many_categories_are_counted_one_by_one() -> None:

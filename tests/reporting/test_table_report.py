@@ -15,6 +15,7 @@ from tables import SCHEMA, draw_rows
 
 from gansynth.evaluation.tables import compare_tables, summarise_tables
 from gansynth.reporting import report
+from gansynth.reporting.column_figures import range_texts
 from gansynth.results import SUMMARY_FILE, TableFidelity, read_summary
 from gansynth.runs import Run
 from gansynth.samples import Samples, Schema
@@ -148,3 +149,16 @@ def test_the_protocol_says_how_tables_are_measured(
     assert page.select_one("#likeness") is None
     assert "Kolmogorov" not in page.get_text()
     assert "table" not in json.loads((images.report / "report.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "told"),
+    [
+        ("integer", 4, 72, ("4", "72")),
+        ("numeric", -3e-17, 0.03125, ("0.00", "0.0312")),
+        ("datetime", 1.6e15, 1.7e15, ("2020-09-13", "2023-11-14")),
+        ("datetime", 1.6e15, 1.6e15 + 6e7, ("2020-09-13T12:26", "2020-09-13T12:27")),
+    ],
+)
+def test_the_ends_of_a_histogram_are_told_in_words(kind: str, low: float, high: float, told: tuple[str, str]) -> None:
+    assert range_texts(pd.DataFrame({"low": [low, high], "high": [low, high]}), kind) == told
