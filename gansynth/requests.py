@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # a study brings torch with it, and what only reads manifests
 
 NO_CONTENT = {"repetitions", "arms", "alpha", "smallest_gain"}
 """Settings of the evaluation that decide which arms there are and how they are judged, not what an arm is."""
+TABLE_MEASURES = 1
+"""Raised whenever the fidelity of a table holds more, or other, files than before: it is then measured again."""
 
 
 def model_request(study: "Study", repetition: int | None) -> dict[str, Any]:
@@ -52,14 +54,13 @@ def synthetic_request(study: "Study", repetition: int | None) -> dict[str, Any]:
 
 def fidelity_request(study: "Study", repetition: int) -> dict[str, Any]:
     """Return what determines the fidelity of a repetition's samples."""
-    settings = study.evaluation.model_dump(mode="json", exclude=NO_CONTENT)
-    parts = _part(study, "modality", "scarcity", "split")
-    return {**parts, "evaluation": settings, "precision": study.compute.precision, "repetition": repetition}
+    of_tables = {"table_measures": TABLE_MEASURES} if study.modality.kind == "table" else {}
+    return {**_evaluation_request(study, repetition), **of_tables}
 
 
 def arm_request(study: "Study", repetition: int, arm: str) -> dict[str, Any]:
     """Return what determines an arm of a repetition."""
-    request = {**fidelity_request(study, repetition), "arm": arm}
+    request = {**_evaluation_request(study, repetition), "arm": arm}
     for of_fidelity_alone in ("inception_weights", "metric"):
         del request["evaluation"][of_fidelity_alone]
     return request
@@ -199,6 +200,13 @@ def _evaluated(
         yield f"arm {arm} {repetition}", place, request, ARMS[study.modality.kind][arm].parents
     request = fidelity_request(study, repetition)
     yield f"fidelity {repetition}", run.fidelity(repetition), request, ("dataset", "model", "synthetic")
+
+
+def _evaluation_request(study: "Study", repetition: int) -> dict[str, Any]:
+    """Return what determines both the arms and the fidelity of a repetition."""
+    settings = study.evaluation.model_dump(mode="json", exclude=NO_CONTENT)
+    parts = _part(study, "modality", "scarcity", "split")
+    return {**parts, "evaluation": settings, "precision": study.compute.precision, "repetition": repetition}
 
 
 def _part(study: "Study", *names: str) -> dict[str, Any]:

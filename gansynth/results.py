@@ -1,6 +1,8 @@
 """What an evaluation found: written by the evaluation stage as `summary.json`, read by the report and dataset cards."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field, ValidationError
@@ -24,6 +26,11 @@ MEMORISATION_FILE = "memorisation.json"
 PAIRS_FILE = "pairs.parquet"
 GRID_FILE = "grid.parquet"
 BLINDED_FILE = "blinded.parquet"
+TABLE_FILE = "table.json"
+COLUMN_DISTANCES_FILE = "column_distances.parquet"
+ASSOCIATIONS_FILE = "associations.parquet"
+DISTRIBUTIONS_FILE = "distributions.parquet"
+CLOSEST_ROWS_FILE = "closest_rows.parquet"
 
 
 class ArmSummary(BaseModel):
@@ -113,6 +120,51 @@ class Memorisation(BaseModel):
     )
     checked: int = Field(description="How many synthetic samples were looked at.")
 
+    @classmethod
+    def over(cls, found: Sequence["Memorisation"]) -> "Memorisation":
+        """Return the means, and of counts the sums, over repetitions."""
+        return cls(
+            share_nearer_to_training=fmean(one.share_nearer_to_training for one in found),
+            c_t=fmean(one.c_t for one in found),
+            median_distance_ratio=fmean(one.median_distance_ratio for one in found),
+            near_copies=sum(one.near_copies for one in found),
+            near_copies_by_chance=sum(one.near_copies_by_chance for one in found),
+            checked=sum(one.checked for one in found),
+        )
+
+
+class RowLikeness(BaseModel):
+    """How far rows of a table are from as many held-out real rows of the same classes: means over repetitions."""
+
+    column_distance: float = Field(
+        description="Distance of a column's distributions, mean over columns: 0 for equal ones, 1 for disjoint ones;"
+        " that of Kolmogorov and Smirnov for numbers and times, total variation for others. A null is a value."
+    )
+    largest_column_distance: float = Field(description="The same of the column where it is largest.")
+    association_difference: float = Field(
+        description="Absolute difference of the association of two columns, mean over all pairs, the label among them:"
+        " of rank correlations, correlation ratios or Cramér's V."
+    )
+    detection_auc: float = Field(
+        description="Area under the ROC curve with which gradient-boosted trees tell the rows from held-out ones: 0.5"
+        " not at all, 1 always."
+    )
+
+
+class TableFidelity(BaseModel):
+    """Likeness of synthetic and held-out rows of a table, column by column and as wholes: means over repetitions."""
+
+    synthetic: RowLikeness = Field(description="Of synthetic rows.")
+    real: RowLikeness = Field(
+        description="Of training rows, as many as of synthetic ones: what a generator would reach whose rows are drawn"
+        " like real ones. Not 0, for two finite samples of one distribution differ."
+    )
+    rows: int = Field(description="How many rows of each kind were compared in a repetition.")
+    memorisation: Memorisation = Field(
+        description="Distances on plain cells, without the embedding: mismatches of categories and differences of"
+        " scaled numbers, mean over columns."
+    )
+
 
 class Summary(BaseModel):
     """All that the report says about the comparison.
@@ -121,6 +173,12 @@ class Summary(BaseModel):
     metric is `recall`), `fidelity.parquet` (repetition, metric, class_name, value), `pairs.parquet` (repetition,
     class_name, distance, held_out_distance, synthetic, training; the last two PNG bytes, closest first), and
     `grid.parquet` and `blinded.parquet` (class_name, kind 'real' or 'synthetic', image as PNG bytes).
+
+    Of tables, there are also, each with a column repetition, `column_distances.parquet` (column, kind, measure 'ks' or
+    'tv', and the distances of the synthetic and the training rows to held-out ones), `associations.parquet` (column,
+    other, measure, and their association among held_out, synthetic and training rows), `distributions.parquet` (column,
+    bin, label or low and high, and the shares of held_out, synthetic and training rows), and `closest_rows.parquet`
+    (pair, class_name, distance, held_out_distance, column, the values synthetic and training in words, differs).
     """
 
     metric: str
@@ -130,6 +188,7 @@ class Summary(BaseModel):
     comparisons: list[Comparison]
     fidelity: Fidelity
     memorisation: Memorisation
+    table: TableFidelity | None = Field(default=None, description="Of tables, what only they have.")
     train_rows: dict[str, int] = Field(description="Training rows per class in a repetition.")
     test_rows: dict[str, int] = Field(description="Test rows per class in a repetition.")
     repetitions: int

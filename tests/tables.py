@@ -1,11 +1,14 @@
-"""Random tables for property tests."""
+"""Random tables."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
+
+from gansynth.samples import Column, Samples, Schema
 
 LABEL = "label"
 # later, float64 does not hold every microsecond
@@ -45,3 +48,29 @@ def tables(draw: st.DrawFn) -> pa.Table:
         cells = st.one_of(st.none(), values) if draw(st.booleans()) else values
         columns[f"column {number}"] = pa.array(draw(st.lists(cells, min_size=rows, max_size=rows)), dtype)
     return pa.table(columns)
+
+
+SCHEMA = Schema(
+    (
+        Column("age", "integer", "int64"),
+        Column("paid", "numeric", "double", decimals=2),
+        Column("plan", "categorical", "string", ("<b>long</b>", "short", "trial")),
+        Column("mail", "boolean", "bool", ("false", "true")),
+        Column("since", "datetime", "timestamp[us]"),
+    ),
+    Column("left", "categorical", "string", ("no", "yes")),
+)
+
+
+def draw_rows(rows: int, seed: int) -> Samples:
+    """Draw customers, half of whom left: ages, plans and payments hang together; some payments and plans are null."""
+    random = np.random.default_rng(seed)
+    left = np.arange(rows) % 2
+    age = random.normal(np.where(left, 30, 45), 8).round()
+    plan = np.where(random.random(rows) < 0.7, left, random.integers(0, 3, rows)).astype(float)
+    paid = np.exp(3 + age / 30 + random.normal(0, 0.5, rows)).round(2)
+    since = 1.6e15 + 8.64e10 * random.integers(0, 1000, rows)
+    cells = np.column_stack([age, paid, plan, random.random(rows) < 0.4, since])
+    cells[random.random(rows) < 0.1, 1] = np.nan
+    cells[random.random(rows) < 0.1, 2] = np.nan
+    return Samples(cells, left, ("no", "yes"), SCHEMA)

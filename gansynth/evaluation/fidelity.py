@@ -3,7 +3,7 @@
 No number here predicts what the samples do for a classifier, and none is comparable between embeddings.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ from gansynth.samples import Indices
 from gansynth.seeding import numpy_generator
 
 Embeddings = npt.NDArray[np.floating]
+Distances = Callable[[Embeddings, Embeddings], Iterator[tuple[slice, npt.NDArray[np.float64]]]]
+"""The distances of points to others in blocks of bounded memory, as `distance_blocks` yields them."""
 
 NEIGHBOURS = 5
 KID_SUBSET_SIZE = 1000
@@ -51,37 +53,34 @@ class FidelityRow(NamedTuple):
     value: float
 
 
-def match_classes(real: Indices, synthetic: Indices, seed: int) -> tuple[Indices, Indices]:
-    """Choose rows to compare: of every class equally many real and synthetic ones, at random from the larger set.
+def match_classes(sets: Sequence[Indices], seed: int) -> list[Indices]:
+    """Choose rows to compare: of every class equally many of each set, at random from the larger ones.
 
     Neither the sizes of the sets nor their class mix then enter a comparison. A class with fewer than two rows in
-    either set is left out.
+    any set is left out.
 
     Args:
-        real: Labels of held-out real samples.
-        synthetic: Labels that synthetic samples were asked for.
+        sets: Labels of held-out real samples, labels that synthetic samples were asked for, and of further sets.
         seed: Root of the random draws.
 
     Returns:
-        The chosen positions in both.
+        The chosen positions in each set.
 
     Raises:
-        EvaluationError: No class has two rows in both sets.
+        EvaluationError: No class has two rows in all sets.
     """
     random = numpy_generator(seed, "fidelity")
-    chosen: list[tuple[Indices, Indices]] = []
-    for label in np.union1d(real, synthetic):
-        of_real = random.permutation(np.flatnonzero(real == label))
-        of_synthetic = random.permutation(np.flatnonzero(synthetic == label))
-        count = min(len(of_real), len(of_synthetic))
+    chosen: list[list[Indices]] = []
+    for label in np.unique(np.concatenate(sets)):
+        members = [random.permutation(np.flatnonzero(labels == label)) for labels in sets]
+        count = min(len(rows) for rows in members)
         if count >= 2:
-            chosen.append((of_real[:count], of_synthetic[:count]))
+            chosen.append([rows[:count] for rows in members])
     if not chosen:
         raise EvaluationError(
             "fidelity: no class has two held-out and two synthetic samples; raise generation.amount or split.test_share"
         )
-    real_rows, synthetic_rows = (np.concatenate(rows) for rows in zip(*chosen, strict=True))
-    return real_rows, synthetic_rows
+    return [np.concatenate(rows) for rows in zip(*chosen, strict=True)]
 
 
 def fidelity_table(real: Embedded, synthetic: Embedded, class_names: tuple[str, ...], seed: int) -> list[FidelityRow]:

@@ -1,4 +1,4 @@
-"""Whether synthetic samples repeat training rows: distances on an embedding, compared with held-out rows.
+"""Whether synthetic samples repeat training rows: their distances, compared with those to held-out rows.
 
 This is a measure of similarity, not of privacy: a generator may pass it and still give its training rows away.
 """
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from gansynth.errors import EvaluationError
-from gansynth.evaluation.fidelity import Embedded, Embeddings, distance_blocks
+from gansynth.evaluation.fidelity import Distances, Embedded, Embeddings, distance_blocks
 from gansynth.results import Memorisation
 from gansynth.samples import Indices
 from gansynth.seeding import numpy_generator
@@ -33,7 +33,9 @@ class Pair(NamedTuple):
     held_out_distance: float
 
 
-def memorisation(training: Embedded, held_out: Embedded, synthetic: Embedded, seed: int) -> Memorisation:
+def memorisation(
+    training: Embedded, held_out: Embedded, synthetic: Embedded, seed: int, distances: Distances = distance_blocks
+) -> Memorisation:
     """Compare how near synthetic samples lie to training rows and to held-out rows of their class.
 
     The nearest of many is nearer than the nearest of few, so both references hold equally many rows: the larger one
@@ -48,6 +50,7 @@ def memorisation(training: Embedded, held_out: Embedded, synthetic: Embedded, se
         held_out: Rows of the same origin that it never saw.
         synthetic: Its samples. Those of a class without training or held-out rows are not checked.
         seed: Root of the random draws.
+        distances: Those of points to others; Euclidean on an embedding.
 
     Raises:
         EvaluationError: No class has rows of all three kinds.
@@ -60,19 +63,19 @@ def memorisation(training: Embedded, held_out: Embedded, synthetic: Embedded, se
         if size == 0:
             continue
         random = numpy_generator(seed, "memorisation", label)
-        to_training = _nearest_in_draws(samples, of_training, size, random)
-        to_held_out = _nearest_in_draws(samples, of_held_out, size, random)
+        to_training = _nearest_in_draws(samples, of_training, size, random, distances)
+        to_held_out = _nearest_in_draws(samples, of_held_out, size, random, distances)
         nearer.append(((to_training < to_held_out) + 0.5 * (to_training == to_held_out)).ravel())
         ratios.append(((to_training + NEGLIGIBLE_DISTANCE) / (to_held_out + NEGLIGIBLE_DISTANCE)).ravel())
-        bar = _nearest(of_training, of_held_out)[1].min()
-        near_copies += int((_nearest(samples, of_training)[1] < bar).sum())
+        bar = _nearest(of_training, of_held_out, distances)[1].min()
+        near_copies += int((_nearest(samples, of_training, distances)[1] < bar).sum())
         by_chance += len(samples) / (len(of_held_out) + 1)
         checked += len(samples)
     if checked == 0:
         raise EvaluationError(
             "memorisation: no class has training, held-out and synthetic samples; raise generation.amount"
         )
-    cells = copying(training, held_out, synthetic)
+    cells = copying(training, held_out, synthetic, distances)
     weights = [len(held_out.of_class(label)) for label in cells]
     return Memorisation(
         c_t=float(np.average(list(cells.values()), weights=weights)),
@@ -84,7 +87,9 @@ def memorisation(training: Embedded, held_out: Embedded, synthetic: Embedded, se
     )
 
 
-def copying(training: Embedded, held_out: Embedded, synthetic: Embedded) -> dict[int, float]:
+def copying(
+    training: Embedded, held_out: Embedded, synthetic: Embedded, distances: Distances = distance_blocks
+) -> dict[int, float]:
     """Return the Z of the data-copying test C_T for each class (Meehan, Chaudhuri and Dasgupta 2020, arXiv 2004.05675).
 
     It compares, by the Mann-Whitney test, how far synthetic samples lie from the nearest training row with how far
@@ -96,6 +101,7 @@ def copying(training: Embedded, held_out: Embedded, synthetic: Embedded) -> dict
         training: The rows that trained the generator.
         held_out: Rows of the same origin that it never saw.
         synthetic: Its samples.
+        distances: Those of points to others; Euclidean on an embedding.
 
     Returns:
         Z by label, for the classes that have rows of all three kinds.
@@ -104,11 +110,14 @@ def copying(training: Embedded, held_out: Embedded, synthetic: Embedded) -> dict
     for label in np.unique(synthetic.labels).tolist():
         of_training, of_held_out, samples = (part.of_class(label) for part in (training, held_out, synthetic))
         if len(of_training) and len(of_held_out):
-            found[label] = _rank_sum_z(_nearest(samples, of_training)[1], _nearest(of_held_out, of_training)[1])
+            of_samples, of_others = (_nearest(rows, of_training, distances)[1] for rows in (samples, of_held_out))
+            found[label] = _rank_sum_z(of_samples, of_others)
     return found
 
 
-def closest_pairs(training: Embedded, held_out: Embedded, synthetic: Embedded, count: int) -> list[Pair]:
+def closest_pairs(
+    training: Embedded, held_out: Embedded, synthetic: Embedded, count: int, distances: Distances = distance_blocks
+) -> list[Pair]:
     """Return the `count` synthetic samples nearest to a training row of their class, closest first.
 
     Each synthetic sample appears at most once. All held-out rows are searched, so where they outnumber the training
@@ -120,27 +129,29 @@ def closest_pairs(training: Embedded, held_out: Embedded, synthetic: Embedded, c
         samples = synthetic.of_class(label)
         if len(training_rows) == 0 or label not in held_out.labels:
             continue
-        nearest, distances = _nearest(samples, training.of_class(label))
-        _, held_out_distances = _nearest(samples, held_out.of_class(label))
-        columns = (np.flatnonzero(synthetic.labels == label), training_rows[nearest], distances, held_out_distances)
+        nearest, to_training = _nearest(samples, training.of_class(label), distances)
+        _, to_held_out = _nearest(samples, held_out.of_class(label), distances)
+        columns = (np.flatnonzero(synthetic.labels == label), training_rows[nearest], to_training, to_held_out)
         pairs += [Pair(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
     return sorted(pairs, key=lambda pair: (pair.distance, pair.synthetic))[:count]
 
 
-def _nearest(rows: Embeddings, reference: Embeddings) -> tuple[Indices, Floats]:
+def _nearest(rows: Embeddings, reference: Embeddings, distances: Distances) -> tuple[Indices, Floats]:
     """Return, for each row, the position of the nearest reference row and the distance to it."""
     nearest, smallest = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
-    for part, distances in distance_blocks(rows, reference):
-        nearest[part], smallest[part] = distances.argmin(axis=1), distances.min(axis=1)
+    for part, block in distances(rows, reference):
+        nearest[part], smallest[part] = block.argmin(axis=1), block.min(axis=1)
     return nearest, smallest
 
 
-def _nearest_in_draws(rows: Embeddings, reference: Embeddings, size: int, random: np.random.Generator) -> Floats:
+def _nearest_in_draws(
+    rows: Embeddings, reference: Embeddings, size: int, random: np.random.Generator, distances: Distances
+) -> Floats:
     """Return the distances of N rows to the nearest of `size` random reference rows: shape (draws, N)."""
     draws = [random.permutation(len(reference))[:size] for _ in range(DRAWS)]
     smallest = np.empty((DRAWS, len(rows)))
-    for part, distances in distance_blocks(rows, reference):
-        smallest[:, part] = [distances[:, draw].min(axis=1) for draw in draws]
+    for part, block in distances(rows, reference):
+        smallest[:, part] = [block[:, draw].min(axis=1) for draw in draws]
     return smallest
 
 

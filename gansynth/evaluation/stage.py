@@ -29,6 +29,7 @@ from gansynth.evaluation.fidelity import Embedded, FidelityRow, fidelity_table, 
 from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
 from gansynth.evaluation.metrics import score
 from gansynth.evaluation.summary import summarise
+from gansynth.evaluation.tables import compare_tables
 from gansynth.modalities.image import Inception
 from gansynth.progress import Progress
 from gansynth.requests import arm_parents, arm_request, fidelity_parents, fidelity_request
@@ -120,16 +121,19 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
         "held_out": dataset.samples.take(split.test),
         "synthetic": load_synthetic(run.synthetic(repetition)),
     }
-    embedded = {name: Embedded(model.teacher.embed(part.values), part.labels) for name, part in parts.items()}
+    training, held_out, synthetic = (Embedded(model.teacher.embed(part.values), part.labels) for part in parts.values())
     seed = derive_seed(study.seed, "fidelity", repetition)
     with publish(directory, "evaluate", request, parents) as draft:
         table = _fidelity(study, parts["held_out"], parts["synthetic"], model, seed)
-        table += [FidelityRow("c_t", model.class_names[label], z) for label, z in copying(**embedded).items()]
+        table += [
+            FidelityRow("c_t", model.class_names[label], z)
+            for label, z in copying(training, held_out, synthetic).items()
+        ]
         rows = [row._asdict() for row in table] + _learnability(study, repetition, parts, model.teacher)
         pq.write_table(pa.Table.from_pylist(rows), draft.path / FIDELITY_FILE)
-        found = memorisation(**embedded, seed=seed)
+        found = memorisation(training, held_out, synthetic, seed)
         (draft.path / MEMORISATION_FILE).write_text(found.model_dump_json())
-        pairs = closest_pairs(**embedded, count=CLOSEST_PAIRS)
+        pairs = closest_pairs(training, held_out, synthetic, CLOSEST_PAIRS)
         shown = {
             PAIRS_FILE: (pictures.pairs(study, pairs, parts), pictures.PAIRS),
             GRID_FILE: (pictures.grid(study, parts, repetition), pictures.PICTURES),
@@ -137,6 +141,8 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
         }
         for name, (drawn, schema) in shown.items():
             pq.write_table(pa.Table.from_pylist(drawn, schema), draft.path / name)
+        if study.modality.kind == "table":
+            compare_tables(dataset.samples, parts, seed, CLOSEST_PAIRS, draft.path)
         draft.counts.update(held_out=len(split.test), synthetic=len(parts["synthetic"]))
     return directory
 
@@ -145,7 +151,7 @@ def _fidelity(study: Study, held_out: Samples, synthetic: Samples, model: Traine
     """Compare as many held-out as synthetic samples of each class on the embedding that the study asks for."""
     weights = study.evaluation.inception_weights
     embed = Inception(Path(weights), model.device).embed if weights else model.teacher.embed
-    rows = match_classes(held_out.labels, synthetic.labels, seed)
+    rows = match_classes([held_out.labels, synthetic.labels], seed)
     real, made = (part.take(of_part) for part, of_part in zip((held_out, synthetic), rows, strict=True))
     embedded = [Embedded(embed(part.values), part.labels) for part in (real, made)]
     return fidelity_table(embedded[0], embedded[1], model.class_names, seed)

@@ -13,6 +13,7 @@ from gansynth.artifacts import is_current, publish
 from gansynth.datasets import load_dataset
 from gansynth.evaluation.metrics import per_class_recall, score
 from gansynth.evaluation.statistics import assumed_correlation, compare_arms, decide, recommend
+from gansynth.evaluation.tables import summarise_tables
 from gansynth.requests import summary_parents, summary_request
 from gansynth.results import (
     BLINDED_FILE,
@@ -53,6 +54,9 @@ def summarise(study: Study, run: Run) -> Path:
     fidelity = pd.concat([pd.read_parquet(run.fidelity(r) / FIDELITY_FILE).assign(repetition=r) for r in repetitions])
     with publish(run.evaluation, "evaluate", request, parents) as draft:
         summary = _summarise(study, run, dataset, scores, fidelity)
+        if study.modality.kind == "table":
+            table = summarise_tables([run.fidelity(r) for r in repetitions], draft.path)
+            summary = summary.model_copy(update={"table": table})
         (draft.path / SUMMARY_FILE).write_text(summary.model_dump_json(indent=1))
         scores.to_parquet(draft.path / SCORES_FILE, index=False)
         fidelity.to_parquet(draft.path / FIDELITY_FILE, index=False)
@@ -143,17 +147,8 @@ def _means(table: pd.DataFrame, column: str) -> dict[str, float]:
 
 
 def _memorisation(run: Run, repetitions: int) -> Memorisation:
-    found = [
-        Memorisation.model_validate_json((run.fidelity(r) / MEMORISATION_FILE).read_text()) for r in range(repetitions)
-    ]
-    return Memorisation(
-        share_nearer_to_training=float(np.mean([one.share_nearer_to_training for one in found])),
-        c_t=float(np.mean([one.c_t for one in found])),
-        median_distance_ratio=float(np.mean([one.median_distance_ratio for one in found])),
-        near_copies=sum(one.near_copies for one in found),
-        near_copies_by_chance=sum(one.near_copies_by_chance for one in found),
-        checked=sum(one.checked for one in found),
-    )
+    texts = [(run.fidelity(r) / MEMORISATION_FILE).read_text() for r in range(repetitions)]
+    return Memorisation.over([Memorisation.model_validate_json(text) for text in texts])
 
 
 def _warnings(counts: dict[str, dict[str, int]], correlation: float) -> Iterable[str]:

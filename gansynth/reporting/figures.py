@@ -61,7 +61,7 @@ def axis(scale: Scale, labels: Sequence[str]) -> Markup:
         Markup('<text x="{}" y="14" text-anchor="middle">{}</text>').format(scale.place(tick), label)
         for tick, label in zip(scale.ticks, labels, strict=True)
     ]
-    return _svg(20, texts, "axis")
+    return svg(20, texts, "axis")
 
 
 def forest_row(scale: Scale, kind: str, gain: float, low: float, high: float, smallest: float, label: str) -> Markup:
@@ -82,7 +82,7 @@ def forest_row(scale: Scale, kind: str, gain: float, low: float, high: float, sm
             _line(f"cap {kind}", scale.place(high), scale.place(high), middle - 5, middle + 5),
             _dot(f"mean {kind}", scale.place(gain), middle, 6),
         ]
-    return _svg(ROW_HEIGHT, shapes, "row", label)
+    return svg(ROW_HEIGHT, shapes, "row", label)
 
 
 def strip_plot(scale: Scale, arms: Sequence[tuple[str, Sequence[float], float]], label: str) -> Markup:
@@ -104,7 +104,7 @@ def strip_plot(scale: Scale, arms: Sequence[tuple[str, Sequence[float], float]],
             title = f"repetition {repetition + 1}: {100 * value:.1f} %"
             shapes.append(_dot(f"value {kind}", scale.place(value), middle, 5, title))
         shapes.append(_line(f"average {kind}", scale.place(mean), scale.place(mean), middle - 14, middle + 14))
-    return _svg(height, shapes, "strip", label)
+    return svg(height, shapes, "strip", label)
 
 
 def recall_row(before: float, after: float, rival: float | None, label: str) -> Markup:
@@ -119,14 +119,14 @@ def recall_row(before: float, after: float, rival: float | None, label: str) -> 
         shapes.append(_line("rival", PERCENT.place(rival), PERCENT.place(rival), middle - 8, middle + 8))
     if math.isfinite(after):
         shapes.append(_dot("disc", PERCENT.place(after), middle, 5))
-    return _svg(height, shapes, "row", label)
+    return svg(height, shapes, "row", label)
 
 
 def share_bar(value: float) -> Markup:
     """Return a thin bar for a share from 0 to 1; longer ones fill it."""
     filled = f"{100 * min(max(value, 0), 1):.0f}%" if math.isfinite(value) else "0"
     bar = Markup('<rect class="track" width="100%" height="4" rx="2"/>')
-    return _svg(4, [bar, Markup('<rect class="fill" width="{}" height="4" rx="2"/>').format(filled)], "bar")
+    return svg(4, [bar, Markup('<rect class="fill" width="{}" height="4" rx="2"/>').format(filled)], "bar")
 
 
 def chance_bar(value: float, label: str) -> Markup:
@@ -136,7 +136,7 @@ def chance_bar(value: float, label: str) -> Markup:
         Markup('<rect class="fill" y="10" width="{:.1f}%" height="8" rx="4"/>').format(100 * value),
         _line("half", "50%", "50%", 4, 24),
     ]
-    return _svg(28, shapes, "chance", label)
+    return svg(28, shapes, "chance", label)
 
 
 def curve_chart(curves: dict[str, pd.DataFrame], x: str, names: Sequence[str], label: str) -> Markup:
@@ -173,7 +173,7 @@ def curve_chart(curves: dict[str, pd.DataFrame], x: str, names: Sequence[str], l
         texts.append(Markup('<text x="0" y="{:.1f}">{}</text>').format(y + 13 if tick == up.high else y - 4, number))
     plot = Markup('<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="{}">{}</svg>')
     drawn = plot.format(CHART_HEIGHT, Markup("").join(lines))
-    return _svg(CHART_HEIGHT + 1, [*rules, drawn, *texts], "chart", label)
+    return svg(CHART_HEIGHT + 1, [*rules, drawn, *texts], "chart", label)
 
 
 def _points(frame: pd.DataFrame, x: str, name: str, across: Scale, up: Scale, most: int) -> str:
@@ -202,7 +202,8 @@ def _dot(kind: str, x: str, y: float, radius: float, title: str = "") -> Markup:
     return dot + (Markup("><title>{}</title></circle>").format(title) if title else Markup("/>"))
 
 
-def _svg(height: float, shapes: Sequence[Markup], kind: str, label: str = "") -> Markup:
+def svg(height: float, shapes: Sequence[Markup], kind: str, label: str = "") -> Markup:
+    """Return shapes as a figure as wide as its place; one without a label is hidden from those who cannot see it."""
     told = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
     frame = Markup('<svg class="figure {}" width="100%" height="{:g}" {}>{}</svg>')
     return frame.format(kind, height, told, Markup("").join(shapes))

@@ -12,7 +12,11 @@ from pydantic import ValidationError
 from gansynth.artifacts import MANIFEST, Manifest, read_manifest
 from gansynth.errors import ArtifactError
 from gansynth.results import (
+    ASSOCIATIONS_FILE,
     BLINDED_FILE,
+    CLOSEST_ROWS_FILE,
+    COLUMN_DISTANCES_FILE,
+    DISTRIBUTIONS_FILE,
     FIDELITY_FILE,
     GRID_FILE,
     PAIRS_FILE,
@@ -25,6 +29,7 @@ from gansynth.runs import COLUMNS_FILE, METRICS_FILE, QUARANTINE_FILE, Run, repe
 from gansynth.states import Cost
 from gansynth.study import Study
 
+FRAMES_OF_TABLES = (COLUMN_DISTANCES_FILE, ASSOCIATIONS_FILE, DISTRIBUTIONS_FILE, CLOSEST_ROWS_FILE)
 REJECTED = re.compile(r"rejected_([a-z]+)")
 
 
@@ -41,6 +46,7 @@ class Findings:
         pairs: Columns repetition, class_name, distance, held_out_distance, synthetic, training; the last two PNG.
         grid: Columns class_name, kind ('real' or 'synthetic'), image; the last PNG.
         blinded: The same for the blinded page, in the order of its questions.
+        frames: Of a table, what the evaluation found of its columns and rows, by file, as `Summary` describes them.
         curves: What adversarial training recorded, a frame per generator, by the generator's label.
         quarantine: Sources that could not be used, each with `source` and `reason`.
         columns: What ingestion found out about a table: `notes`, `findings`, `columns`; nothing of images.
@@ -55,6 +61,7 @@ class Findings:
     pairs: pd.DataFrame
     grid: pd.DataFrame
     blinded: pd.DataFrame
+    frames: dict[str, pd.DataFrame]
     curves: dict[str, pd.DataFrame]
     quarantine: list[dict[str, str]]
     columns: dict[str, Any]
@@ -116,6 +123,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
             pd.read_parquet(run.evaluation / name)
             for name in (SCORES_FILE, FIDELITY_FILE, PAIRS_FILE, GRID_FILE, BLINDED_FILE)
         ]
+        of_tables = {name: pd.read_parquet(run.evaluation / name) for name in FRAMES_OF_TABLES if summary.table}
     except (OSError, ValidationError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{run.evaluation}: damaged ({reason}); delete it and evaluate again") from error
@@ -134,6 +142,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         pairs=frames[2],
         grid=frames[3],
         blinded=frames[4],
+        frames=of_tables,
         curves={label: frame for label, frame in curves.items() if not frame.empty},
         quarantine=_read_quarantine(run.dataset / QUARANTINE_FILE),
         columns=_read_columns(run.dataset / COLUMNS_FILE),

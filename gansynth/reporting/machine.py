@@ -4,7 +4,9 @@ import json
 import math
 from dataclasses import asdict
 
-from gansynth.reporting import words
+import pandas as pd
+
+from gansynth.reporting import columns, words
 from gansynth.reporting.findings import Findings, arm_deviations, class_fidelity, costs
 
 STAGES = ("ingest", "train", "generate", "evaluate")
@@ -34,6 +36,7 @@ def render_json(findings: Findings, date: str, seconds: float) -> str:
         "comparisons": [one.model_dump() for one in summary.comparisons],
         "fidelity": summary.fidelity.model_dump() | {"per_class": class_fidelity(findings)},
         "memorisation": summary.memorisation.model_dump(),
+        **_of_tables(findings),
         "synthetic": {place: manifest.counts for place, manifest in findings.manifests["generate"].items()},
         "cost_seconds": {stage: cost[stage].seconds if stage in cost else None for stage in STAGES}
         | {"report": seconds},
@@ -46,6 +49,31 @@ def render_json(findings: Findings, date: str, seconds: float) -> str:
         "study": findings.study.model_dump(mode="json"),
     }
     return json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _of_tables(findings: Findings) -> dict[str, object]:
+    """Return what only tables have."""
+    found = findings.summary.table
+    if found is None:
+        return {}
+    return {
+        "table": found.model_dump()
+        | {
+            "columns": columns.column_distances(findings).to_dict("records"),
+            "associations": columns.associations(findings).to_dict("records"),
+            "closest_rows": [_closest(pair) for pair in columns.closest_rows(findings)],
+        }
+    }
+
+
+def _closest(pair: pd.DataFrame) -> dict[str, object]:
+    first = pair.iloc[0]
+    return {
+        "class_name": first["class_name"],
+        "distance": float(first["distance"]),
+        "held_out_distance": float(first["held_out_distance"]),
+        "cells": pair[["column", "synthetic", "training", "differs"]].to_dict("records"),
+    }
 
 
 def _finite(value: object) -> object:

@@ -5,7 +5,7 @@ import json
 from gansynth import formats
 from gansynth.markup import escape
 from gansynth.markup import table as markdown_table
-from gansynth.reporting import protocol, tables, words
+from gansynth.reporting import columns, protocol, tables, words
 from gansynth.reporting.findings import Findings
 from gansynth.reporting.tables import Table
 
@@ -45,8 +45,10 @@ def render_markdown(findings: Findings, date: str) -> str:
         escape(f"Embedding: {summary.fidelity.embedding}. The numbers compare with no others."),
         _table(tables.fidelity_table(findings)),
         _table(tables.class_fidelity_table(findings)),
+        *_of_tables(findings),
         "## Memorisation",
         _bullets([escape(line) for line in words.memorisation(findings)]),
+        *_closest_rows(findings),
         "## Synthetic samples",
         _table(tables.synthetic_table(findings)),
         "## What was done",
@@ -64,6 +66,30 @@ def render_markdown(findings: Findings, date: str) -> str:
         _code(json.dumps(study.model_dump(mode="json"), indent=2)),
     ]
     return "\n\n".join(part for part in sections if part) + "\n"
+
+
+def _of_tables(findings: Findings) -> list[str]:
+    if findings.summary.table is None:
+        return []
+    return [
+        "## Columns, real and synthetic",
+        escape(words.compared_rows(findings.summary.table)),
+        _table(columns.likeness_table(findings.summary.table)),
+        "### Columns, the worst first",
+        _table(columns.column_distance_table(findings)),
+        "### Pairs of columns, the worst first",
+        _table(columns.pair_table(findings)),
+    ]
+
+
+def _closest_rows(findings: Findings) -> list[str]:
+    if findings.summary.table is None:
+        return []
+    return [
+        "### The closest pairs of rows",
+        escape(f"Cells that differ are marked {columns.DIFFERS}."),
+        _table(columns.closest_table(findings)),
+    ]
 
 
 def _bullets(lines: list[str]) -> str:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from gansynth import formats
 from gansynth.reporting import figures, pictures, protocol, tables, words
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
+from gansynth.reporting.table_page import table_parts
 from gansynth.reporting.templates import asset, environment
 from gansynth.results import Comparison, VerdictWord
 
@@ -58,6 +59,7 @@ def render_page(findings: Findings, date: str) -> str:
         memorisation=words.memorisation(findings),
         chance=_chance(findings),
         pairs=_pairs(findings),
+        of_table=table_parts(findings),
         charts=_charts(findings),
         protocol=protocol.protocol(findings),
         warnings=words.warnings(findings),

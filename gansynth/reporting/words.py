@@ -5,7 +5,7 @@ import json
 from gansynth import formats
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.protocol import arm_descriptions
-from gansynth.results import VerdictWord
+from gansynth.results import Memorisation, TableFidelity, VerdictWord
 from gansynth.runs import SETBACKS_FILE
 from gansynth.study import Study
 
@@ -75,7 +75,28 @@ def memorisation(findings: Findings) -> list[str]:
         f"{copies} nearer to a training row than any held-out row of the class does; without memorisation about"
         f" {formats.count(round(found.near_copies_by_chance))} would, by chance."
     )
-    return [side, pull, copying, near, "These numbers describe likeness. They are no proof of privacy."]
+    plain = [] if findings.summary.table is None else [_plain(findings.summary.table.memorisation)]
+    return [side, pull, copying, near, *plain, "These numbers describe likeness. They are no proof of privacy."]
+
+
+def _plain(found: Memorisation) -> str:
+    nearer, ratio = formats.share(found.share_nearer_to_training), formats.number(found.median_distance_ratio)
+    return formats.typeset(
+        f"Compared cell by cell, without the embedding, {nearer} lie nearer to a training row, the ratio of the"
+        f" distances is {ratio}, C_T = {found.c_t:+.1f}, and"
+        f" {formats.plural(found.near_copies, 'sample lies', 'samples lie')}"
+        " nearer to a training row than any held-out row does; about"
+        f" {formats.count(round(found.near_copies_by_chance))} would, by chance."
+    )
+
+
+def compared_rows(found: TableFidelity) -> str:
+    """Return what the figures of a table's columns and rows were measured on."""
+    return (
+        f"{formats.count(found.rows)} held-out rows of each repetition were compared with as many synthetic rows, class"
+        " by class. What as many real rows give, those for training, stands beside it: two samples always differ, and"
+        " no generator can be asked to do better."
+    )
 
 
 def warnings(findings: Findings) -> list[str]:

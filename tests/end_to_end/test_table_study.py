@@ -15,6 +15,7 @@ from gansynth.evaluation import evaluate
 from gansynth.generation import Batch, export, generate
 from gansynth.ingestion import ingest
 from gansynth.reporting import report
+from gansynth.requests import arm_request, fidelity_request
 from gansynth.results import read_summary
 from gansynth.runs import Run
 from gansynth.study import STANDARD_ARMS, Study
@@ -122,6 +123,30 @@ def test_the_report_tells_of_columns_and_shows_no_pictures(churn: tuple[Study, R
     assert "<td>categorical</td>" in page
     assert "Real and synthetic images" not in page
     assert not (run.report / "blinded.html").exists()
+
+
+def test_columns_and_rows_are_compared_with_held_out_ones_beside_what_real_rows_give(churn: tuple[Study, Run]) -> None:
+    _, run = churn
+    found = read_summary(run.evaluation).table
+    assert found is not None
+    assert 0 < found.real.column_distance < found.synthetic.column_distance < 1
+    assert found.memorisation.checked == 2 * 80
+    distances = pd.read_parquet(run.evaluation / "column_distances.parquet")
+    assert distances.groupby("repetition")["column"].agg(list).tolist() == [["age", "plan", "paid"]] * 2
+    assert found.synthetic.column_distance == pytest.approx(distances["synthetic"].mean())
+    closest = pd.read_parquet(run.evaluation / "closest_rows.parquet")
+    assert set(closest["synthetic"][closest["column"] == "plan"]) <= {"short", "long"}
+    page, data = (run.report / "index.html").read_text(), json.loads((run.report / "report.json").read_text())
+    assert "Columns, real and synthetic" in page
+    assert "The closest pairs of rows" in page
+    assert data["table"]["synthetic"] == found.synthetic.model_dump()
+    assert {one["column"] for one in data["table"]["columns"]} == {"age", "plan", "paid"}
+
+
+def test_old_fidelity_of_a_table_is_measured_again_but_no_arm_is(churn: tuple[Study, Run]) -> None:
+    study, _ = churn
+    assert "table_measures" in fidelity_request(study, 0)
+    assert "table_measures" not in arm_request(study, 0, "real")
 
 
 def test_a_batch_of_rows_is_the_same_in_any_shards_and_only_parquet(churn: tuple[Study, Run], tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def embedded(seed: int, counts: tuple[int, ...], shift: float = 0.0) -> Embedded
 
 
 def matched_table(real: Embedded, synthetic: Embedded, names: tuple[str, ...], seed: int) -> list[FidelityRow]:
-    chosen = match_classes(real.labels, synthetic.labels, seed)
+    chosen = match_classes([real.labels, synthetic.labels], seed)
     parts = [
         Embedded(part.points[rows], part.labels[rows]) for part, rows in zip((real, synthetic), chosen, strict=True)
     ]

@@ -43,6 +43,20 @@ def to_arrow(cells: Cells, columns: tuple[Column, ...]) -> pa.Table:
     return pa.table(arrays, names=[column.name for column in columns])
 
 
+def as_words(cells: Cells, columns: tuple[Column, ...]) -> list[list[str | None]]:
+    """Return cells (N, C) as people read them, row by row: numbers with up to seven digits; None is a null."""
+    table = to_arrow(cells, columns)
+    return [list(row) for row in zip(*(_words(array) for array in table.columns), strict=True)]
+
+
+def _words(array: pa.ChunkedArray) -> list[str | None]:
+    whole = plain(array)
+    if pa.types.is_boolean(whole.type):
+        whole = whole.cast(pa.string())
+    word = "{:.7g}".format if pa.types.is_floating(whole.type) else str
+    return [None if value is None else word(value) for value in whole.to_pylist()]
+
+
 def listed(names: list[str]) -> str:
     """Return up to twenty names as an error may list them."""
     return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
