@@ -72,15 +72,19 @@ def _hist_gradient_boosting(columns: tuple[Column, ...], seed: int) -> Any:  # n
 
 
 def _logistic_regression(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
+    return make_pipeline(row_encoder(columns), LogisticRegression(max_iter=1000, random_state=seed))
+
+
+def row_encoder(columns: tuple[Column, ...]) -> Any:  # noqa: ANN401
+    """Return an unfitted transformer of cells (N, C): numbers standardised, nulls marked, categories one-hot."""
     numbers = [place for place, column in enumerate(columns) if not column.categories]
     categories = [place for place, column in enumerate(columns) if column.categories]
-    prepare = ColumnTransformer(
+    return ColumnTransformer(
         [
             ("numbers", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), numbers),
             ("categories", OneHotEncoder(handle_unknown="ignore", max_categories=MOST_ONE_HOT), categories),
         ]
     )
-    return make_pipeline(prepare, LogisticRegression(max_iter=1000, random_state=seed))
 
 
 ESTIMATORS: dict[str, Callable[[tuple[Column, ...], int], Any]] = {
