@@ -76,7 +76,7 @@ def section(findings: Findings) -> dict[str, Any] | None:
         "strip": _strip(found),
         "forest": _forest(findings, found.comparisons),
         "table": detector_table(findings),
-        "values": {name: formats.share(one.mean) for name, one in found.detectors.items()},
+        "means": {name: formats.share(one.mean) for name, one in found.detectors.items()},
         "descriptions": DETECTORS,
     }
 
