@@ -37,8 +37,8 @@ Floats = npt.NDArray[np.float64]
 
 GAN = "gan"
 ISOLATION_FOREST = "isolation_forest"
-NEIGHBOURS = "nearest_neighbours"
-TEACHER = "teacher_neighbours"
+NEIGHBOURS = "neighbours"
+TEACHER = "teacher"
 DETECTORS = (GAN, ISOLATION_FOREST, NEIGHBOURS, TEACHER)
 NEIGHBOUR_COUNT = 5
 ALARM_SHARE = 0.05
@@ -178,6 +178,11 @@ def _compare(study: Study, values: dict[str, Floats], correlation: float, n_test
     ]
 
 
+_NAMES = {
+    ISOLATION_FOREST: "an isolation forest",
+    NEIGHBOURS: "the nearest neighbours",
+    TEACHER: "the nearest neighbours on the teacher's embedding",
+}
 _ANSWERS = {
     "helps": "better than",
     "harms": "worse than",
@@ -190,7 +195,7 @@ def _sentence(detectors: dict[str, DetectorSummary], comparisons: list[Compariso
     best = max(comparisons, key=lambda one: detectors[one.against].mean)
     return (
         f"As a detector of anomalies the GAN has an average precision of {100 * detectors[GAN].mean:.1f} %,"
-        f" {_ANSWERS[best.verdict]} the best of the others, {best.against.replace('_', ' ')}, with"
+        f" {_ANSWERS[best.verdict]} the best of the others, {_NAMES[best.against]}, with"
         f" {100 * detectors[best.against].mean:.1f} % (difference {100 * best.gain:+z.1f},"
         f" interval {100 * best.ci_low:z.1f} to {100 * best.ci_high:z.1f})."
     )

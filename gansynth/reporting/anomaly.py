@@ -12,8 +12,8 @@ DETECTORS = {
     "gan": "the discriminator: how far its logit, given the normal class, and its features are from those of normal"
     " training rows; it was trained on the training rows of all classes",
     "isolation_forest": "an isolation forest of scikit-learn on the rows themselves",
-    "nearest_neighbours": "the mean distance to the five nearest normal training rows, on the rows themselves",
-    "teacher_neighbours": "the same on the embedding of the teacher, a classifier trained on the training rows of all"
+    "neighbours": "the mean distance to the five nearest normal training rows, on the rows themselves",
+    "teacher": "the same on the embedding of the teacher, a classifier trained on the training rows of all"
     " classes: the control for what the labels of known anomalies give without a GAN",
 }
 

@@ -91,7 +91,7 @@ def test_detectors_are_compared_by_the_precision_that_scikit_learn_gives(fraud: 
     study, run = fraud
     found = summarise_anomaly(study, run, 0.25)
     assert found is not None
-    assert list(found.detectors) == ["gan", "isolation_forest", "nearest_neighbours", "teacher_neighbours"]
+    assert list(found.detectors) == ["gan", "isolation_forest", "neighbours", "teacher"]
     ratings = [pd.read_parquet(run.anomaly(repetition) / "ratings.parquet") for repetition in range(2)]
     for name, detector in found.detectors.items():
         precisions = [average_precision_score(one.is_anomaly, one[name]) for one in ratings]
@@ -116,7 +116,7 @@ def test_other_detectors_know_the_normal_training_rows_alone(fraud: tuple[Study,
     cells = [np.asarray(part.values) for part in (train, test)]
     scaler = StandardScaler().fit(cells[0][:, :2])
     rows, others = (np.hstack([scaler.transform(part[:, :2]), np.eye(2)[part[:, 2].astype(int)]]) for part in cells)
-    np.testing.assert_allclose(ratings.nearest_neighbours, neighbour_distance(rows, others))
+    np.testing.assert_allclose(ratings.neighbours, neighbour_distance(rows, others))
     forest = IsolationForest(random_state=derive_seed(study.seed, "isolation forest", 1) % 2**32).fit(rows)
     np.testing.assert_allclose(ratings.isolation_forest, -forest.score_samples(others))
 
