@@ -16,7 +16,7 @@ from gansynth.runs import Run
 if TYPE_CHECKING:  # a study brings torch with it, and what only reads manifests shall come at once
     from gansynth.study import GenerationConfig, Study
 
-NO_CONTENT = {"repetitions", "arms", "alpha", "smallest_gain"}
+NO_CONTENT = {"repetitions", "arms", "alpha", "smallest_gain", "anomaly"}
 """Settings of the evaluation that decide which arms there are and how they are judged, not what an arm is."""
 TABLE_MEASURES = 1
 """Raised whenever the fidelity of a table holds more, or other, files than before: it is then measured again."""
@@ -66,9 +66,18 @@ def arm_request(study: "Study", repetition: int, arm: str) -> dict[str, Any]:
     return request
 
 
+def anomaly_request(study: "Study", repetition: int) -> dict[str, Any]:
+    """Return what determines how anomalous the test rows of a repetition are found."""
+    asked = {"normal": study.evaluation.anomaly, "precision": study.compute.precision, "repetition": repetition}
+    return {**_part(study, "modality", "scarcity", "split"), **asked}
+
+
 def summary_request(study: "Study") -> dict[str, Any]:
     """Return what determines the summary of all repetitions."""
-    return _part(study, "evaluation", "scarcity", "split")
+    request = _part(study, "evaluation", "scarcity", "split")
+    if study.evaluation.anomaly is None:  # as before there was this setting
+        del request["evaluation"]["anomaly"]
+    return request
 
 
 def dataset_parent(run: Run) -> dict[str, str]:
@@ -111,6 +120,15 @@ def fidelity_parents(study: "Study", run: Run, repetition: int) -> dict[str, str
     return dataset_parent(run) | synthetic_parents(study, run, repetition)
 
 
+def anomaly_parents(study: "Study", run: Run, repetition: int) -> dict[str, str]:
+    """Return the digests of what the detectors of a repetition are fitted on.
+
+    Raises:
+        ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
+    """
+    return dataset_parent(run) | model_parent(study, run, repetition)
+
+
 def arm_parents(study: "Study", run: Run, repetition: int, arm: str) -> dict[str, str]:
     """Return the digests of what an arm of a repetition is trained and tested on.
 
@@ -124,7 +142,7 @@ def arm_parents(study: "Study", run: Run, repetition: int, arm: str) -> dict[str
 
 
 def summary_parents(study: "Study", run: Run) -> dict[str, str]:
-    """Return the digests of all that the summary speaks of: every arm and the fidelity of every repetition.
+    """Return the digests of all that the summary speaks of: arms, fidelity and anomalies of every repetition.
 
     Raises:
         ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
@@ -200,6 +218,9 @@ def _evaluated(
         yield f"arm {arm} {repetition}", place, request, ARMS[study.modality.kind][arm].parents
     request = fidelity_request(study, repetition)
     yield f"fidelity {repetition}", run.fidelity(repetition), request, ("dataset", "model", "synthetic")
+    if study.evaluation.anomaly is not None:
+        request = anomaly_request(study, repetition)
+        yield f"anomaly {repetition}", run.anomaly(repetition), request, ("dataset", "model")
 
 
 def _evaluation_request(study: "Study", repetition: int) -> dict[str, Any]:

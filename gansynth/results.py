@@ -31,6 +31,7 @@ COLUMN_DISTANCES_FILE = "column_distances.parquet"
 ASSOCIATIONS_FILE = "associations.parquet"
 DISTRIBUTIONS_FILE = "distributions.parquet"
 CLOSEST_ROWS_FILE = "closest_rows.parquet"
+RATINGS_FILE = "ratings.parquet"
 
 
 class ArmSummary(BaseModel):
@@ -62,6 +63,32 @@ class Comparison(BaseModel):
     p_value: float = Field(description="Two-sided, corrected t-test.")
     p_holm: float = Field(description="After Holm's correction among the arms compared with the same one.")
     verdict: VerdictWord
+
+
+class DetectorSummary(BaseModel):
+    """A detector of anomalies over all repetitions. All numbers lie in 0 to 1."""
+
+    mean: float = Field(description="Mean average precision of anomalies against normal test rows.")
+    sd: float = Field(description="Its standard deviation over repetitions.")
+    values: list[float] = Field(description="The average precision in each repetition.")
+    roc_auc: float = Field(description="Mean area under the ROC curve.")
+
+
+class AnomalySummary(BaseModel):
+    """How well detectors that are fitted on normal training rows tell anomalies from normal test rows."""
+
+    normal: str = Field(description="Name of the normal class; all others are anomalies.")
+    train_rows: int = Field(description="Normal training rows in a repetition.")
+    test_rows: int = Field(description="Test rows in a repetition.")
+    anomalies: int = Field(description="Anomalies among these.")
+    detectors: dict[str, DetectorSummary]
+    comparisons: list[Comparison] = Field(
+        description="The GAN's detector against each of the others; gains are differences of average precision."
+    )
+    false_alarms: float = Field(
+        description="Mean share of normal test rows whose tail share by the GAN's detector is at most 0.05."
+    )
+    sentence: str = Field(description="What was found, for people, with numbers.")
 
 
 class Verdict(BaseModel):
@@ -194,6 +221,9 @@ class Summary(BaseModel):
     repetitions: int
     correlation: float = Field(description="The correlation of two repetitions' differences that the test allows for.")
     warnings: list[str]
+    anomaly: AnomalySummary | None = Field(
+        default=None, description="Detection of anomalies, where the study names a normal class."
+    )
 
     def comparison(self, arm: str, against: str) -> Comparison | None:
         """Return the test of `arm` against another one, if it was made."""

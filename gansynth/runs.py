@@ -85,6 +85,10 @@ class Run:
         """Fidelity and memorisation of one repetition's samples."""
         return self._unit(repetition) / "fidelity"
 
+    def anomaly(self, repetition: int) -> Path:
+        """How anomalous detectors find one repetition's test rows."""
+        return self._unit(repetition) / "anomaly"
+
     def _unit(self, repetition: int | None) -> Path:
         return self.root if repetition is None else self.root / "repetitions" / f"{repetition:02d}"
 

@@ -67,6 +67,7 @@ class _Evaluation(_Part):
     repetitions: int
     arms: tuple[str, ...]
     metric: str
+    anomaly: str | None = None
 
 
 class _Compute(_Part):

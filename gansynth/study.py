@@ -193,6 +193,12 @@ class EvaluationConfig(Settings):
         description="Weights file of the Inception network, as torch-fidelity publishes it: fidelity is then measured"
         " on its features, else on those of the teacher. Relative paths start at the study file.",
     )
+    anomaly: str | None = Field(
+        default=None,
+        description="Name of the class that is normal: every repetition then also rates its test rows by how unlike"
+        " normal training rows they are, by the GAN and by other detectors, all other classes being the anomalies."
+        " Without it, nothing of the kind is done.",
+    )
     alpha: float = Field(default=0.05, gt=0, lt=0.5, description="Level of the tests; intervals cover 1 - alpha.")
     smallest_gain: float = Field(
         default=0.03,

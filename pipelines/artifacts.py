@@ -6,6 +6,7 @@ They belong to the outermost flow run, for that is the one that people start and
 import base64
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pandas as pd
@@ -20,6 +21,10 @@ from gansynth.remote import is_url
 from gansynth.results import GRID_FILE, read_summary
 from gansynth.runs import Run
 from pipelines.findings import gain_table
+
+if TYPE_CHECKING:  # what scores takes is imported where there are some
+    from gansynth.scoring import Scored
+    from gansynth.study import Study
 
 THUMBNAIL = 48
 SAMPLES_PER_KIND = 4
@@ -69,6 +74,20 @@ def show_batch(wanted: Order, found: Manifest) -> None:
         key=artifact_key(wanted.study.name, "batch"),
         markdown="\n".join(lines),
         description=f"Batch of {wanted.study.name}",
+        flow_run_id=outermost_flow_run(),
+    ).create()
+
+
+def show_scores(study: "Study", found: "Scored") -> None:
+    """Show where scores lie, and how many rows are far out."""
+    rows = [(f"at most {share}", f"{count:,}") for share, count in found.alarms.items()]
+    lines = [f"**{found.rows:,} rows scored**, {found.unreadable:,} of them unreadable: `{found.out}`", ""]
+    lines += [f"Normal is {escape(found.normal)}, by {found.train_rows:,} training rows.", ""]
+    lines.append(table(("tail share", "rows"), rows))
+    MarkdownArtifact(
+        key=artifact_key(study.name, "scores"),
+        markdown="\n".join([*lines, "", *(f"- {escape(note)}" for note in found.notes)]),
+        description=f"Scores by {study.name}",
         flow_run_id=outermost_flow_run(),
     ).create()
 

@@ -1,4 +1,4 @@
-"""Stage 4 as a Prefect flow: every arm and the fidelity of each repetition, then the verdict."""
+"""Stage 4 as a Prefect flow: every arm, fidelity and detectors of each repetition, then the verdict."""
 
 from pathlib import Path
 
@@ -26,6 +26,12 @@ def evaluate_fidelity(study: Study, run_dir: Path, repetition: int) -> str:
 
 
 @task(cache_policy=NO_CACHE)
+def evaluate_anomaly(study: Study, run_dir: Path, repetition: int) -> str:
+    """Rate the test rows of one repetition by every detector of anomalies, and return the digest of the ratings."""
+    return in_worker(evaluation.evaluate_anomaly, study, Run(run_dir), repetition)
+
+
+@task(cache_policy=NO_CACHE)
 def summarise(study: Study, run_dir: Path) -> str:
     """Test the differences of the arms, and return the digest of the evaluation."""
     return in_worker(evaluation.summarise, study, Run(run_dir))
@@ -47,6 +53,12 @@ def evaluate(run_dir: Path, study: Study | None = None) -> list[str]:
         for arm in study.evaluation.arms
     ]
     fidelity = [Unit(evaluate_fidelity, f"{repetition_label(r)}, fidelity", {"repetition": r}) for r in repetitions]
-    with Stage("evaluate", study, run, len(arms) + len(fidelity) + 1) as stage:
-        stage.complete(arms + fidelity)
+    anomaly = [
+        Unit(evaluate_anomaly, f"{repetition_label(r)}, anomalies", {"repetition": r})
+        for r in repetitions
+        if study.evaluation.anomaly is not None
+    ]
+    units = arms + fidelity + anomaly
+    with Stage("evaluate", study, run, len(units) + 1) as stage:
+        stage.complete(units)
         return stage.complete([Unit(summarise, "verdict", {})])

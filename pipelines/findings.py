@@ -51,6 +51,9 @@ def print_findings(summary: Summary) -> None:
     console.print()
     console.print(table)
     console.print()
+    if summary.anomaly is not None:
+        console.print(plain(typeset(summary.anomaly.sentence)))
+        console.print()
 
 
 def output_console() -> Console:

@@ -26,10 +26,11 @@ from pipelines.evaluate import evaluate
 from pipelines.generate import generate
 from pipelines.ingest import ingest
 from pipelines.report import report
+from pipelines.score import score
 from pipelines.server import HEARTBEAT_SECONDS
 from pipelines.train import train
 
-FLOWS: tuple[Flow[Any, Any], ...] = (augment, ingest, train, generate, evaluate, report, batch)
+FLOWS: tuple[Flow[Any, Any], ...] = (augment, ingest, train, generate, evaluate, report, batch, score)
 SERVED = "served"
 GRACE_SECONDS, ANSWER_SECONDS = 30.0, 5.0
 

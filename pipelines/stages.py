@@ -102,13 +102,13 @@ class Work:
         if error is None:
             self._tell("done", f"done in {self._elapsed()}")
 
-    def complete(self, units: Sequence[Unit]) -> list[str]:
-        """Run units side by side, and return the digests of their artifacts.
+    def complete(self, units: Sequence[Unit]) -> list[Any]:
+        """Run units side by side, and return what they return: the digests of their artifacts.
 
         The first unit that fails stops the others, and its exception is raised.
         """
         common = {"study": self.study, "run_dir": self.run.root}
-        pending: dict[PrefectFuture[str], Unit] = {}
+        pending: dict[PrefectFuture[Any], Unit] = {}
         try:
             for unit in units:
                 named = unit.task.with_options(task_run_name=unit.label)

@@ -21,7 +21,7 @@ from contextvars import copy_context
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import joblib
 import torch
@@ -33,8 +33,9 @@ from gansynth.runs import Run
 from gansynth.study import ComputeConfig, Study
 
 P = ParamSpec("P")
+Result = TypeVar("Result")
 LOG_FILE = "workers.log"
-STAGE_PACKAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
+STAGE_PACKAGES = ("ingestion", "training", "generation", "evaluation", "reporting", "scoring")
 
 ENDING = {signal.SIGINT, signal.SIGTERM}
 GRACE_SECONDS = 5.0
@@ -68,6 +69,17 @@ def in_worker(
 ) -> str:
     """Call a stage's function in a process of its own and return the digest of the artifact that it made.
 
+    Raises:
+        GansynthError: As `result_in_worker` says.
+    """
+    return read_manifest(result_in_worker(function, study, run, *args, **kwargs)).digest
+
+
+def result_in_worker(
+    function: Callable[Concatenate[Study, Run, P], Result], study: Study, run: Run, *args: P.args, **kwargs: P.kwargs
+) -> Result:
+    """Call a function on a run in a process of its own and return what it returns.
+
     What the process prints or logs goes to `workers.log` in the run folder; what gansynth logs in it, to the log of
     this process too. It dies with this process, whatever ends it.
 
@@ -82,7 +94,8 @@ def in_worker(
             made = pool.submit(_work, function, study, run, *args, **kwargs)
             writer.close()  # the worker has its own end by now, so that the records end with it
             threading.Thread(target=copy_context().run, args=(_log_again, reader), daemon=True).start()
-            return read_manifest(made.result()).digest
+            found: Result = made.result()
+            return found
     except GansynthError:
         raise
     except BrokenProcessPool:
@@ -164,7 +177,7 @@ def _set_up(threads: int, log: Path, records: "Connection[logging.LogRecord, log
     threadpool_limits(threads)
 
 
-def _work(function: Callable[..., Path], *args: object, **kwargs: object) -> Path:
+def _work(function: Callable[..., Any], *args: object, **kwargs: object) -> Any:  # noqa: ANN401  # what it returns
     """Call the function; should it fail unexpectedly, leave the traceback in the log."""
     try:
         return function(*args, **kwargs)

@@ -34,6 +34,7 @@ STUDY = (
     "splits",
     "checkpoints",
     "classifiers",
+    "detectors",
     "validation",
     "thresholds",
     "requests",
@@ -43,7 +44,8 @@ STUDY = (
     "cards",
 )
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
-LAYERS = (GROUND, AXES, STUDY, STAGES)
+USES = ("scoring",)
+LAYERS = (GROUND, AXES, STUDY, STAGES, USES)
 APART = (AXES, STAGES)
 """Layers whose members never import each other."""
 

@@ -16,6 +16,7 @@ from gansynth.classifiers import Classifier, Diet, fit_classifier
 from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
 from gansynth.errors import EvaluationError
 from gansynth.evaluation import pictures
+from gansynth.evaluation.anomaly import evaluate_anomaly
 from gansynth.evaluation.arms import (
     Mix,
     build_diet,
@@ -57,6 +58,8 @@ def evaluate(study: Study, run: Run) -> Path:
         for arm in study.evaluation.arms:
             evaluate_arm(study, run, repetition, arm)
         evaluate_fidelity(study, run, repetition)
+        if study.evaluation.anomaly is not None:
+            evaluate_anomaly(study, run, repetition)
     return summarise(study, run)
 
 

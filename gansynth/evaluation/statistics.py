@@ -136,7 +136,7 @@ def compare_arms(
             ci_high=min(test.ci_high, 1),
             p_value=test.p_value,
             p_holm=p_holm[arm, against],
-            verdict=_word(test, p_holm[arm, against], alpha, smallest_gain),
+            verdict=verdict_word(test, p_holm[arm, against], alpha, smallest_gain),
         )
         for (arm, against), test in tests.items()
     ]
@@ -217,7 +217,8 @@ def _pairs(values: Values) -> list[tuple[str, str]]:
     return sorted(dict.fromkeys(pairs), key=lambda pair: arms.index(pair[1]))
 
 
-def _word(test: CorrectedTest, p_holm: float, alpha: float, smallest_gain: float) -> VerdictWord:
+def verdict_word(test: CorrectedTest, p_holm: float, alpha: float, smallest_gain: float) -> VerdictWord:
+    """Return the word for a test, by its p-value after Holm's correction."""
     if p_holm < alpha:
         return "helps" if test.gain > 0 else "harms"
     return "underpowered" if test.ci_high - test.gain > smallest_gain else "no evidence"

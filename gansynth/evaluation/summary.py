@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from gansynth.artifacts import is_current, publish
 from gansynth.datasets import load_dataset
+from gansynth.evaluation.anomaly import summarise_anomaly
 from gansynth.evaluation.metrics import per_class_recall, score
 from gansynth.evaluation.statistics import assumed_correlation, compare_arms, decide, recommend
 from gansynth.evaluation.tables import summarise_tables
@@ -108,6 +109,7 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
         repetitions=settings.repetitions,
         correlation=correlation,
         warnings=list(_warnings(counts, correlation)),
+        anomaly=summarise_anomaly(study, run, correlation),
     )
 
 

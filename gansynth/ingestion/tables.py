@@ -89,7 +89,7 @@ def choose_table_format(path: str, wanted: str = "auto") -> str:
     named = next((prefix for prefix in (SKLEARN_PREFIX, OPENML_PREFIX) if path.startswith(prefix)), "")
     if not named and not Path(path).exists():
         raise SourceError(f"source.path: {path} does not exist; relative paths start at the study file")
-    found = named.removesuffix(":") or _format_of_files(Path(path))
+    found = named.removesuffix(":") or format_of_files(Path(path))
     if wanted != "auto" and (wanted not in TABLE_READERS or bool(named) != (wanted in {"sklearn", "openml"})):
         raise SourceError(f"source.format: {wanted!r} does not fit the table {path}; use 'auto'")
     if not found and wanted == "auto":
@@ -97,7 +97,8 @@ def choose_table_format(path: str, wanted: str = "auto") -> str:
     return found if wanted == "auto" else wanted
 
 
-def _format_of_files(place: Path) -> str:
+def format_of_files(place: Path) -> str:
+    """Return the format of a table in a file or folder by its name; empty if that tells of none."""
     if place.name.lower().endswith(CSV_SUFFIXES):
         return "csv"
     return "parquet" if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))) else ""

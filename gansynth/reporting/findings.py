@@ -95,11 +95,13 @@ def read_manifests(study: Study, run: Run) -> dict[str, dict[str, Manifest]]:
     repetitions = range(study.evaluation.repetitions)
     units = [*repetitions, None]
     arms = [run.arm(repetition, arm) for repetition in repetitions for arm in study.evaluation.arms]
+    fidelity = [run.fidelity(repetition) for repetition in repetitions]
+    anomaly = [run.anomaly(repetition) for repetition in repetitions] if study.evaluation.anomaly is not None else []
     places = {
         "ingest": [run.dataset],
         "train": [run.model(unit) for unit in units],
         "generate": [run.synthetic(unit) for unit in units],
-        "evaluate": [*arms, *(run.fidelity(repetition) for repetition in repetitions), run.evaluation],
+        "evaluate": [*arms, *fidelity, *anomaly, run.evaluation],
     }
     return {
         stage: {

@@ -37,6 +37,7 @@ def render_json(findings: Findings, date: str, seconds: float) -> str:
         "fidelity": summary.fidelity.model_dump() | {"per_class": class_fidelity(findings)},
         "memorisation": summary.memorisation.model_dump(),
         **_of_tables(findings),
+        "anomaly": summary.anomaly and summary.anomaly.model_dump(),
         "synthetic": {place: manifest.counts for place, manifest in findings.manifests["generate"].items()},
         "cost_seconds": {stage: cost[stage].seconds if stage in cost else None for stage in STAGES}
         | {"report": seconds},

@@ -5,7 +5,7 @@ import json
 from gansynth import formats
 from gansynth.markup import escape
 from gansynth.markup import table as markdown_table
-from gansynth.reporting import columns, protocol, tables, words
+from gansynth.reporting import anomaly, columns, protocol, tables, words
 from gansynth.reporting.findings import Findings
 from gansynth.reporting.tables import Table
 
@@ -35,7 +35,7 @@ def render_markdown(findings: Findings, date: str) -> str:
         _bullets([f"**{word}**: {escape(meaning)}" for word, meaning in words.verdict_words(study).items()]),
         "## Gain",
         "In percentage points.",
-        _table(tables.comparison_table(findings)),
+        _table(tables.comparison_table(findings, summary.comparisons)),
         "## Arms",
         _table(tables.arm_table(findings)),
         _bullets([f"`{arm}`: {escape(line)}" for arm, line in protocol.arm_descriptions(study).items()]),
@@ -49,10 +49,13 @@ def render_markdown(findings: Findings, date: str) -> str:
         "## Memorisation",
         _bullets([escape(line) for line in words.memorisation(findings)]),
         *_closest_rows(findings),
+        *_anomalies(findings),
         "## Synthetic samples",
         _table(tables.synthetic_table(findings)),
         "## What was done",
-        _bullets([f"**{head}.** {escape(text)}" for head, text in protocol.protocol(findings)]),
+        _bullets(
+            [f"**{head}.** {escape(text)}" for head, text in protocol.protocol(findings) + anomaly.protocol(findings)]
+        ),
         "### Cost",
         _table(tables.cost_table(findings)),
         "### Versions",
@@ -89,6 +92,20 @@ def _closest_rows(findings: Findings) -> list[str]:
         "### The closest pairs of rows",
         escape(f"Cells that differ are marked {columns.DIFFERS}."),
         _table(columns.closest_table(findings)),
+    ]
+
+
+def _anomalies(findings: Findings) -> list[str]:
+    if findings.summary.anomaly is None:
+        return []
+    described = [f"`{name}`: {escape(line)}" for name, line in anomaly.DETECTORS.items()]
+    compared = tables.comparison_table(findings, findings.summary.anomaly.comparisons)
+    return [
+        "## Anomalies",
+        _bullets([escape(line) for line in anomaly.lines(findings)]),
+        _table(anomaly.detector_table(findings)),
+        _table(compared),
+        _bullets(described),
     ]
 
 

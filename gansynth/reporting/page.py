@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from gansynth import formats
-from gansynth.reporting import figures, pictures, protocol, tables, words
+from gansynth.reporting import anomaly, figures, pictures, protocol, tables, words
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.table_page import table_parts
 from gansynth.reporting.templates import asset, environment
@@ -60,8 +60,9 @@ def render_page(findings: Findings, date: str) -> str:
         chance=_chance(findings),
         pairs=_pairs(findings),
         of_table=table_parts(findings),
+        anomaly=anomaly.section(findings),
         charts=_charts(findings),
-        protocol=protocol.protocol(findings),
+        protocol=protocol.protocol(findings) + anomaly.protocol(findings),
         warnings=words.warnings(findings),
         study_json=json.dumps(findings.study.model_dump(mode="json"), indent=2, ensure_ascii=False),
     )

@@ -21,6 +21,7 @@ from gansynth import processes
 from gansynth.artifacts import is_current, publish
 from gansynth.checkpoints import Networks, save_model
 from gansynth.datasets import load_dataset
+from gansynth.detectors import find_normal
 from gansynth.devices import launch, make_training_fabric
 from gansynth.errors import ArtifactError, StudyError, TrainingError
 from gansynth.modalities import MODALITIES
@@ -89,6 +90,8 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     modality.check_classifier(study.evaluation.classifier, job.codec.shape, len(samples.class_names))
     if study.evaluation.inception_weights:  # told now rather than after hours of training
         check_weights(Path(study.evaluation.inception_weights))
+    if study.evaluation.anomaly is not None:
+        find_normal(samples.class_names, study.evaluation.anomaly, "evaluation.anomaly")
     fit = partial(_fit_gan, job=job)
     if not fabric.is_global_zero:
         launch(fabric, study.compute, fit)

@@ -63,6 +63,7 @@ for command in (
     flows.generate,
     flows.evaluate,
     flows.report,
+    flows.score,
     servers.serve,
     servers.setup_server,
     views.runs,

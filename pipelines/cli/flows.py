@@ -1,4 +1,4 @@
-"""The commands that run flows: all stages, each of them alone, and a batch of samples."""
+"""The commands that run flows: all stages, each of them alone, a batch of samples, and scores."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from pipelines.cli.running import run_batch, run_flow
+from pipelines.cli.running import run_batch, run_flow, run_score
 from pipelines.telling import LOG_FORMAT_VARIABLE, LogFormat, choose_log_format
 
 StudyOrRun = Annotated[
@@ -210,6 +210,56 @@ def report(
       gansynth report runs/my --reports-dir /var/www/reports
     """
     run_flow("report", study, set_, run_dir, reports_dir=reports_dir)
+
+
+def score(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STUDY_OR_RUN",
+            help="The folder of a run, or the study file of one: its delivered model scores.",
+            show_default=False,
+        ),
+    ],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A table, CSV or Parquet; or a folder of images, or Parquet with them. Labels do not count.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where the scores go: a .parquet or .csv file.", show_default=False)
+    ],
+    normal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="The class that is normal.  [default: that with most training rows]",
+            show_default=False,
+        ),
+    ] = None,
+    set_: Overrides = None,
+    run_dir: RunDir = None,
+    _log_format: Log = "text",
+) -> None:
+    """Score rows: how unlike the normal rows of a run each of them is.
+
+    Needs the delivered generator and the dataset, and leaves the run as it is. Writes a line for each row of the
+    source, in its order: row, source, score (higher is more anomalous), critic and distance (what the score is made
+    of), tail_share (the share of normal training rows that score at least as high: raise an alarm below the rate of
+    false alarms that you can bear), unseen (cells beyond all that the model knows), and problem (why a row could not
+    be read).
+
+    \b
+    Examples:
+      gansynth score runs/fraud transactions.csv --out scores.parquet
+      gansynth score runs/my photos/ --normal intact --out scores.csv
+    """
+    if any(not override.strip().startswith("compute.") for override in set_ or ()):
+        raise typer.BadParameter("--set: with scores only compute.SETTING, for the model is that of the run")
+    run_score(run, source, out, normal, set_, run_dir)
 
 
 def _class_number(text: str) -> dict[str, str]:

@@ -68,6 +68,39 @@ def run_batch(target: Path, overrides: list[str] | None, run_dir: Path | None, a
     typer.echo(f"{sum(shard.size for shard in wanted.shards):,} samples: {wanted.address}")
 
 
+def run_score(
+    target: Path, source: str, out: Path, normal: str | None, overrides: list[str] | None, run_dir: Path | None
+) -> None:
+    """Score the rows of a source by a run's model, showing the progress, and print what there is to know.
+
+    Args:
+        target: A run folder, or the study file of a run.
+        source: The rows: a file or a folder.
+        out: The file for the scores.
+        normal: The class that is normal, if it is not the most frequent one.
+        overrides: Settings of `compute` that replace those of the study.
+        run_dir: The run folder, if it is not the default one.
+
+    Raises:
+        GansynthError: Something cannot be read or written, or the flow failed.
+    """
+    study, run = _resolve(target, overrides, run_dir)
+    from gansynth import scoring
+    from pipelines.display import progress_shown
+
+    scoring.check_places(source, out)
+    with progress_shown(("score",), scoring.progress_of(out.resolve())):
+        found = _start_flow("score")(run.root.resolve(), source, out, normal, study.compute)
+    for note in found.notes:
+        typer.echo(note)
+    if found.unreadable:
+        typer.echo(f"{found.unreadable:,} of {found.rows:,} rows could not be read; their column problem says why")
+    typer.echo(f"Normal: {found.normal}, by {found.train_rows:,} training rows")
+    for share, count in found.alarms.items():
+        typer.echo(f"Tail share at most {share}: {count:,} of {found.rows - found.unreadable:,} rows")
+    typer.echo(f"Scores: {out}")
+
+
 def _conclude(stage: str, run: "Run") -> None:
     """Print what the run found, once it has been evaluated, and where to find what was made."""
     if stage in {"evaluate", "report"}:

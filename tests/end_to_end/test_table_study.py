@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from bs4 import BeautifulSoup
 
 from gansynth.artifacts import read_manifest
 from gansynth.datasets import load_dataset, load_synthetic
@@ -28,7 +29,7 @@ source = {path = "churn.csv", licence = "CC0-1.0"}
 modality = {kind = "table", label = "left"}
 gan = {kimg = 6.4}
 generation = {amount = 40}
-evaluation = {repetitions = 2, inner_folds = 2, steps = 60, classifier = "logistic_regression"}
+evaluation = {repetitions = 2, inner_folds = 2, steps = 60, classifier = "logistic_regression", anomaly = "no"}
 compute = {accelerator = "cpu"}
 """
 
@@ -147,6 +148,22 @@ def test_old_fidelity_of_a_table_is_measured_again_but_no_arm_is(churn: tuple[St
     study, _ = churn
     assert "table_measures" in fidelity_request(study, 0)
     assert "table_measures" not in arm_request(study, 0, "real")
+
+
+def test_the_report_tells_of_detectors(churn: tuple[Study, Run]) -> None:
+    _, run = churn
+    found = read_summary(run.evaluation).anomaly
+    assert found is not None
+    page = BeautifulSoup((run.report / "index.html").read_text(), "html.parser")
+    section = page.select_one("#anomalies")
+    shown = [one.get_text() for one in section.select(".values strong")]
+    assert shown == [f"{100 * one.mean:.1f}\N{NO-BREAK SPACE}%" for one in found.detectors.values()]
+    assert len(section.select(".forest li:not(.scale)")) == 3
+    assert len(section.select("svg circle.value")) == 8
+    markdown = (run.report / "report.md").read_text()
+    assert "## Anomalies" in markdown
+    assert "no was called normal" in markdown
+    assert json.loads((run.report / "report.json").read_text())["anomaly"] == found.model_dump()
 
 
 def test_a_batch_of_rows_is_the_same_in_any_shards_and_only_parquet(churn: tuple[Study, Run], tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def test_wrong_usage_exits_with_2(start: Start) -> None:
             ("generate", "tiny.toml", "--count", "5", "--out", "x", "--set", "seed=1"),
             "with a batch only compute.SETTING",
         ),
+        (("score", "runs/tiny", "shapes"), "Missing option '--out'"),
+        (("score", "tiny.toml", "shapes", "--out", "x.csv", "--set", "seed=1"), "with scores only compute.SETTING"),
         (("train", "shapes", "--run-dir", "elsewhere"), "--run-dir goes with a study file"),
     ]
     started = [start(*arguments) for arguments, _ in wrong]
@@ -55,6 +57,7 @@ def test_errors_are_one_line_and_exit_with_1(start: Start, workplace: Path) -> N
         (("train", "shapes"), "shapes: not a run folder"),
         (("augment", "tiny.toml", "--set", "source.path=s3://key:hush@bucket/a"), "a URL must be like s3://BUCKET"),
         (("augment", "tiny.toml", "--reports-dir", "s3://key:hush@bucket/a"), "a URL must be like s3://BUCKET"),
+        (("score", "tiny.toml", "shapes", "--out", "scores.txt"), "scores.txt: is neither a .parquet nor a .csv file"),
         (
             ("generate", "tiny.toml", "--count", "5", "--out", "s3://key:hush@bucket/a"),
             "a URL must be like s3://BUCKET",

@@ -241,6 +241,22 @@ def test_same_run_again_makes_only_what_changed(start: Start, workplace: Path, a
     assert read_study(run).evaluation.alpha == 0.1
 
 
+def test_pictures_are_scored(start: Start, workplace: Path, api: str) -> None:
+    process = start("score", "runs/tiny", "shapes", "--normal", "dot", "--out", "scores.csv", PREFECT_API_URL=api)
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert output.startswith("Normal: dot, by ")
+    assert output.endswith("of 48 rows\nScores: scores.csv\n")
+    lines = (workplace / "scores.csv").read_text().splitlines()
+    assert len(lines) == 49
+    assert lines[1].startswith('1,"bar/0.png",')
+    process = start("score", "runs/tiny", "shapes", "--normal", "cat", "--out", "no.csv", PREFECT_API_URL=api)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert errors == "gansynth: normal: no class is called 'cat'; there are bar, dot\n"
+    assert not list(workplace.glob("*no.csv*"))
+
+
 def test_progress_as_json_is_one_object_a_line(start: Start, workplace: Path, api: str) -> None:
     process = start("generate", "runs/tiny", GANSYNTH_LOG_FORMAT="json", PREFECT_API_URL=api)
     output, errors = process.communicate(timeout=PATIENCE)

@@ -18,19 +18,21 @@ ZONED = re.compile(r"timestamp\[(\w+), tz=(.+)\]")
 DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d+), (-?\d+)\)")
 
 
-def to_cells(table: pa.Table, columns: tuple[Column, ...]) -> Cells:
+def to_cells(table: pa.Table, columns: tuple[Column, ...], *, lenient: bool = False) -> Cells:
     """Return the cells of `columns` as float64 (N, C), as `Column` describes them; NaN is a null.
 
-    Times are exact to a microsecond up to the year 2255, and numbers as far as float64 goes.
+    Times are exact to a microsecond up to the year 2255, and numbers as far as float64 goes. With `lenient`, a value
+    that a column's categories lack has the position behind their last, which no training row has.
 
     Raises:
-        SourceError: A column is missing, or holds a value that its kind does not allow or its categories lack.
+        SourceError: A column is missing, or holds a value that its kind does not allow or, unless `lenient`, its
+            categories lack.
     """
     cells = np.empty((table.num_rows, len(columns)))
     for position, column in enumerate(columns):
         if column.name not in table.column_names:
             raise SourceError(f"the table has no column {column.name!r}; it has {listed(table.column_names)}")
-        cells[:, position] = _read(table[column.name], column)
+        cells[:, position] = _read(table[column.name], column, lenient=lenient)
     return cells
 
 
@@ -104,7 +106,7 @@ def arrow_type(dtype: str) -> pa.DataType:
     return pa.type_for_alias(dtype)
 
 
-def _read(array: pa.ChunkedArray, column: Column) -> Cells:
+def _read(array: pa.ChunkedArray, column: Column, *, lenient: bool) -> Cells:
     try:
         if column.kind == "datetime":
             return times(array)
@@ -118,7 +120,10 @@ def _read(array: pa.ChunkedArray, column: Column) -> Cells:
             f" {column.dtype}"
         ) from None
     positions = pc.index_in(text, pa.array(column.categories, pa.string()))
-    unknown = pc.and_(pc.is_null(positions), pc.is_valid(text)).to_numpy(zero_copy_only=False)
+    is_unknown = pc.and_(pc.is_null(positions), pc.is_valid(text))
+    if lenient:
+        return _floats(pc.if_else(is_unknown, pa.scalar(len(column.categories), positions.type), positions))
+    unknown = is_unknown.to_numpy(zero_copy_only=False)
     if unknown.any():
         row = int(unknown.argmax())
         raise SourceError(

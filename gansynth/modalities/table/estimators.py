@@ -90,11 +90,14 @@ def _hist_gradient_boosting(columns: tuple[Column, ...], seed: int) -> Any:  # n
 
 
 def _logistic_regression(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
-    return make_pipeline(_preparation(columns, dense=False), LogisticRegression(max_iter=1000, random_state=seed))
+    return make_pipeline(row_encoder(columns), LogisticRegression(max_iter=1000, random_state=seed))
 
 
-def _preparation(columns: tuple[Column, ...], *, dense: bool) -> ColumnTransformer:
-    """Return what makes cells such as any classifier takes: no nulls, numbers on one scale, categories one-hot."""
+def row_encoder(columns: tuple[Column, ...], *, dense: bool = False) -> ColumnTransformer:
+    """Return an unfitted transformer of cells (N, C): numbers standardised, nulls marked, categories one-hot.
+
+    Without `dense` it gives a sparse matrix where most cells would be 0.
+    """
     numbers = [place for place, column in enumerate(columns) if not column.categories]
     categories = [place for place, column in enumerate(columns) if column.categories]
     return ColumnTransformer(
@@ -129,4 +132,4 @@ def build_estimator(name: str, columns: tuple[Column, ...], seed: int) -> Any:  
     """
     if name in ESTIMATORS:
         return ESTIMATORS[name](columns, seed)
-    return make_pipeline(_preparation(columns, dense=True), build_custom(name, seed))
+    return make_pipeline(row_encoder(columns, dense=True), build_custom(name, seed))

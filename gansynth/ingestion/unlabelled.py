@@ -1,0 +1,176 @@
+"""Readers of further samples of a run's kind, whose labels, if there are any, do not count.
+
+Nothing is left out: a row that cannot be read stands in its place, with the reason.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gansynth.errors import SourceError
+from gansynth.ingestion.conversion import convert
+from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE, first_line
+from gansynth.ingestion.sources import files_below
+from gansynth.ingestion.tables import TABLE_READERS, TableSource, choose_table_format, format_of_files
+from gansynth.modalities.image.config import ImageConfig
+from gansynth.modalities.table.cells import listed, to_cells
+from gansynth.modalities.table.config import ColumnSetting, TableConfig
+from gansynth.modalities.table.rows import prepare
+from gansynth.samples import Schema, Values
+from gansynth.study import is_named
+
+KINDS: dict[str, Literal["numeric", "datetime"]] = {"numeric": "numeric", "integer": "numeric", "datetime": "datetime"}
+"""As what columns are prepared: whether their text stands for numbers or times. All others are categories."""
+
+
+class Further(NamedTuple):
+    """Some rows of a source, in its order.
+
+    Attributes:
+        places: Where each of the N rows is from.
+        problems: Why each cannot be read; empty if it can.
+        values: Those that can, as samples of the run's kind hold them, (M, ...).
+    """
+
+    places: list[str]
+    problems: list[str]
+    values: Values
+
+
+class FurtherRows(NamedTuple):
+    """What a reader found: how many rows altogether, the rows part by part, and what to know about them."""
+
+    total: int
+    parts: Iterator[Further]
+    notes: list[str]
+
+
+def read_further_rows(path: str, schema: Schema) -> FurtherRows:
+    """Read a table, CSV or Parquet, with the columns of a schema; others, also the label's, are passed over.
+
+    Cells are read as `Column` says. A category that a column lacks has the position behind its last one. A row is set
+    aside with its reason if a number is infinite or text where a number or time belongs, or if it has too many or too
+    few values.
+
+    Raises:
+        SourceError: There is no such file, it cannot be read, or it lacks a column or has one of another type.
+    """
+    if not is_named(path) and not Path(path).exists():
+        raise SourceError(f"{path}: does not exist; name a CSV or Parquet file")
+    if not is_named(path) and not format_of_files(Path(path)):
+        raise SourceError(f"{path}: is no CSV or Parquet file by its name; rename it")
+    source = TABLE_READERS[choose_table_format(path)](path)
+    names = [column.name for column in schema.columns]
+    missing = [name for name in names if name not in source.table.column_names]
+    if missing:
+        raise SourceError(
+            f"{path}: lacks the column {missing[0]!r}, which the model knows; it has"
+            f" {listed(source.table.column_names)}"
+        )
+    kinds = tuple(
+        ColumnSetting(name=column.name, kind=KINDS.get(column.kind, "categorical")) for column in schema.columns
+    )
+    prepared = prepare(source.table.select(names), TableConfig(label=schema.label.name, columns=kinds))
+    usable = np.ones(source.table.num_rows, dtype=np.bool_)
+    usable[list(prepared.unusable)] = False
+    try:
+        cells = to_cells(prepared.table.filter(pa.array(usable)), schema.columns, lenient=True)
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from None
+    notes = []
+    for position, column in enumerate(schema.columns):
+        unknown = int((cells[:, position] == len(column.categories)).sum()) if column.categories else 0
+        if unknown:
+            notes.append(f"{column.name}: {unknown:,} of {len(cells):,} values are no category that the model knows")
+    places, problems = _in_order(source, prepared.unusable)
+    return FurtherRows(len(places), iter([Further(places, problems, cells)]), notes)
+
+
+def _in_order(source: TableSource, unusable: dict[int, str]) -> tuple[list[str], list[str]]:
+    """Return place and problem of each row of a source, also of those that are not in its table."""
+    set_aside = {one["source"]: one["reason"] for one in source.quarantine}  # only a single file of text has such rows
+    places, problems, position = [], [], 0
+    for part in source.parts:
+        for number in range(1, len(part.numbers) + len(set_aside) + 1):
+            place = f"{part.name} row {number}"
+            places.append(place)
+            if place in set_aside:
+                problems.append(set_aside[place])
+            else:
+                problems.append(unusable.get(position, ""))
+                position += 1
+    return places, problems
+
+
+def read_further_images(path: str, config: ImageConfig, shape: tuple[int, int, int]) -> FurtherRows:
+    """Read images: those of a folder and all folders below, or of Parquet with a column `image`, or a single file.
+
+    They are converted as `convert` says, to the channels and side of `shape`: (channels, side, side).
+
+    Raises:
+        SourceError: There is no such file or folder, it holds no images, or is damaged.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise SourceError(f"{path}: does not exist; name a folder of images or a Parquet file")
+    channels, side, _ = shape
+    config = config.model_copy(update={"size": side, "channels": "rgb" if channels == 3 else "gray"})
+    parquet = [place] if place.suffix == ".parquet" else sorted(place.glob("*.parquet")) if place.is_dir() else []
+    if parquet:
+        total = sum(_count(file) for file in parquet)
+        return FurtherRows(total, _from_parquet(parquet, config, shape), [])
+    files = [place] if place.is_file() else list(files_below(place))
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        raise SourceError(f"{path}: holds no images; name a folder of images or a Parquet file")
+    root = place if place.is_dir() else place.parent
+    return FurtherRows(len(images), _from_files(images, root, config, shape), [])
+
+
+def _from_files(images: list[Path], root: Path, config: ImageConfig, shape: tuple[int, int, int]) -> Iterator[Further]:
+    for start in range(0, len(images), ROWS_AT_ONCE):
+        some = images[start : start + ROWS_AT_ONCE]
+        yield _converted([(file.relative_to(root).as_posix(), file) for file in some], config, shape)
+
+
+def _from_parquet(files: list[Path], config: ImageConfig, shape: tuple[int, int, int]) -> Iterator[Further]:
+    for file in files:
+        row = 0
+        try:
+            with pq.ParquetFile(file) as opened:
+                for batch in opened.iter_batches(ROWS_AT_ONCE, columns=["image"]):
+                    blobs = [(image or {}).get("bytes") or b"" for image in batch["image"].to_pylist()]
+                    rows = [(f"{file.name} row {number}", blob) for number, blob in enumerate(blobs, row + 1)]
+                    row += len(blobs)
+                    yield _converted(rows, config, shape)
+        except (OSError, pa.ArrowException) as error:
+            raise SourceError(f"{file}: damaged after row {row} ({first_line(error)}); fetch it again") from None
+
+
+def _count(file: Path) -> int:
+    try:
+        metadata = pq.read_metadata(file)
+        schema = metadata.schema.to_arrow_schema()
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{file}: not a readable Parquet file ({first_line(error)}); fetch it again") from None
+    image = schema.field("image").type if "image" in schema.names else None
+    if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
+        raise SourceError(f"{file}: needs a column image that is a struct with bytes; it has {', '.join(schema.names)}")
+    return int(metadata.num_rows)
+
+
+def _converted(rows: list[tuple[str, bytes | Path]], config: ImageConfig, shape: tuple[int, int, int]) -> Further:
+    pixels, problems = [], []
+    for _, picture in rows:
+        try:
+            pixels.append(convert(picture, config))
+            problems.append("")
+        except SourceError as error:
+            problems.append(str(error))
+    channels, side, _ = shape
+    values = np.stack(pixels) if pixels else np.zeros((0, side, side, channels), np.uint8)
+    return Further([place for place, _ in rows], problems, values)
