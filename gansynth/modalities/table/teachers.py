@@ -5,23 +5,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from gansynth.modalities.table.estimators import ESTIMATORS, LINEAR, Estimator, fit_model
+from gansynth.modalities.table.estimators import ESTIMATORS, LINEAR, Estimator, fit_model, row_encoder
 from gansynth.samples import Column, Indices, Samples
 
 Floats = npt.NDArray[np.float32]
 
 TREES = 200
 LEAF = 3
+MOST_ROWS_OF_A_TREE = 20_000
+"""How many rows each of the committee's own trees sees at most; more would cost time and tell it little."""
 SMALLEST_PROBABILITY = 1e-4
+MEMBERS = (*ESTIMATORS, "extra_trees", "stochastic_boosting")
 
 
 class Committee:
-    """Boosted trees, extremely random trees and logistic regression, each fitted once without the rows of each fold.
+    """Four classifiers of different kinds, MEMBERS, each fitted once without the rows of each fold.
 
     It is far less sure of itself on rows like those that its members have seen than any of them would be.
 
@@ -42,18 +45,20 @@ class Committee:
                 learns the mean of theirs, any other the mean of the probabilities.
             seed: Of what is random in the members.
         """
-        makers = {**ESTIMATORS, "extra_trees": _extra_trees}
         self.fold_of, self.linear = fold_of, student in LINEAR
-        said = {name: np.zeros((len(rows), len(rows.class_names)), np.float32) for name in makers}
+        n_classes = len(rows.class_names)
+        said = {name: np.zeros((len(rows), n_classes), np.float32) for name in MEMBERS}
         self.members: dict[int, list[Estimator]] = {}
         for fold in np.unique(fold_of):
-            seen = rows.take(fold_of != fold)
+            is_held = fold_of == fold
+            seen = rows.take(~is_held)
             if not len(seen):
                 continue  # all rows are duplicates of each other
-            models = [make(rows.columns, (seed + int(fold)) % 2**32) for make in makers.values()]
-            self.members[fold] = [fit_model(model, seen.values, seen.labels, len(rows.class_names)) for model in models]
-            for name, member in zip(makers, self.members[fold], strict=True):
-                said[name][fold_of == fold] = member.probabilities(rows.values[fold_of == fold])
+            self.members[fold] = []
+            for name, model in _untrained(rows.columns, len(seen), (seed + int(fold)) % 2**32).items():
+                member = fit_model(model, seen.values, seen.labels, n_classes)
+                self.members[fold].append(member)
+                said[name][is_held] = member.probabilities(rows.values[is_held])
         self.out_of_fold = self._together(list(said.values()))
         of_all = _ranking(rows.labels, self.out_of_fold)
         self.surpassed = {name for name in ESTIMATORS if _ranking(rows.labels, said[name]) < of_all}
@@ -75,6 +80,35 @@ def _ranking(labels: Indices, said: Floats) -> float:
     return float(np.mean([roc_auc_score(labels == label, said[:, label]) for label in np.unique(labels)]))
 
 
-def _extra_trees(_: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401  # scikit-learn has no types
-    trees = ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=seed)
+def _untrained(columns: tuple[Column, ...], rows: int, seed: int) -> dict[str, Any]:
+    """Return the members by name, for so many rows."""
+    return {
+        **{name: make(columns, seed) for name, make in ESTIMATORS.items()},
+        "extra_trees": _extra_trees(rows, seed),
+        "stochastic_boosting": _stochastic_boosting(columns, rows, seed),
+    }
+
+
+def _extra_trees(rows: int, seed: int) -> Any:  # noqa: ANN401  # scikit-learn has no types
+    few = rows <= MOST_ROWS_OF_A_TREE
+    trees = ExtraTreesClassifier(
+        TREES,
+        min_samples_leaf=LEAF,
+        bootstrap=not few,
+        max_samples=None if few else MOST_ROWS_OF_A_TREE,
+        random_state=seed,
+    )
     return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), trees)
+
+
+def _stochastic_boosting(columns: tuple[Column, ...], rows: int, seed: int) -> Any:  # noqa: ANN401
+    """Return boosted trees of which each sees a part of the rows and of the columns (Friedman 2002)."""
+    trees = GradientBoostingClassifier(
+        n_estimators=120,
+        learning_rate=0.05,
+        max_depth=4,
+        subsample=min(0.5, MOST_ROWS_OF_A_TREE / rows),
+        max_features=0.3,
+        random_state=seed,
+    )
+    return make_pipeline(row_encoder(columns, dense=True), trees)
