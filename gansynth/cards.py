@@ -205,6 +205,7 @@ def _likeness(found: Fidelity, copied: Memorisation) -> str:
             "score of a classifier that saw synthetic ones alone",
         ),
         ("Label agreement", f"{found.label_agreement:.2f}", "samples that a classifier gives the label asked for"),
+        ("Real label agreement", f"{found.held_out_agreement:.2f}", "real rows that it gives their own label"),
         (
             "Nearer to training",
             f"{copied.share_nearer_to_training:.2f}",

@@ -25,6 +25,7 @@ METRIC_NAMES = {
     "fid": "Fréchet distance (FID)",
     "classification_accuracy_score": "classification accuracy score",
     "label_agreement": "label agreement",
+    "held_out_agreement": "that of held-out rows",
 }
 
 

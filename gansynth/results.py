@@ -118,7 +118,11 @@ class Fidelity(BaseModel):
         description="The study's metric for a classifier trained on synthetic samples alone."
     )
     label_agreement: float = Field(
-        description="Share of synthetic samples to which the teacher gives the class they were asked for."
+        description="Share of synthetic samples to which the teacher gives the class they were asked for, mean over"
+        " the classes."
+    )
+    held_out_agreement: float = Field(
+        description="Share of held-out real rows to which the teacher gives their class, mean over the classes."
     )
 
 

@@ -314,6 +314,8 @@ class Study(Settings):
                 raise ValueError(f"evaluation.arms: {arm!r} is no arm for {THINGS[kind]}; use {', '.join(ARMS[kind])}")
         if kind == "table" and self.generation.format != "parquet":
             raise ValueError("generation.format: tables are written as 'parquet'")
+        if kind == "table" and self.evaluation.inner_folds < 3:
+            raise ValueError("evaluation.inner_folds: tables need at least 3, so that none teaches what judges it")
         if kind == "table" and self.gan.augmentation:
             raise ValueError("gan.augmentation: is for images; tables have none")
         if kind == "table" and self.evaluation.inception_weights:

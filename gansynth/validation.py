@@ -1,8 +1,9 @@
 """Inner validation: what a choice is worth, measured on the training rows alone.
 
 On a handful of rows, the accuracies of two candidates differ by chance more than by merit. The log-loss tells more from
-the same rows, once over- and under-confidence are taken out of it: each candidate is judged at its own best temperature
-(arXiv 1706.04599).
+the same rows. Networks are over- and under-confident, which is taken out of it: each is judged at its own best
+temperature (arXiv 1706.04599), every class weighing the same. What a committee teaches to classifiers of tables is its
+calibration above all, so there the log-loss is taken as it is.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
+from sklearn.metrics import log_loss
 
 from gansynth.classifiers import Diet, Floats, fit_classifier
 from gansynth.samples import Indices, Samples
@@ -35,8 +37,9 @@ def choose(
     candidates: Sequence[Candidate],
     diet_of: Callable[[Candidate, Mask], Diet],
     known: Mapping[Candidate, float],
+    loss: Callable[[Indices, Floats], float],
 ) -> tuple[Candidate, dict[Candidate, float]]:
-    """Choose the candidate with the lowest calibrated log-loss in a cross-validation; the first one of equals.
+    """Choose the candidate with the lowest loss in a cross-validation; the first one of equals.
 
     Args:
         study: Says how many folds and optimiser steps there are.
@@ -46,6 +49,7 @@ def choose(
         candidates: What there is to choose from.
         diet_of: Returns what a candidate's classifier is trained on, given which of the rows it may see, (N,).
         known: Losses of candidates that an earlier choice from the same rows, with the same `seed_index`, has measured.
+        loss: Judges class probabilities (N, K) by the true labels (N,): `calibrated_log_loss` or `plain_log_loss`.
 
     Returns:
         The choice, and the loss of every candidate in nats; no losses if there is just one candidate.
@@ -56,7 +60,7 @@ def choose(
     measured = {}
     for candidate in unknown:
         found = out_of_fold(study, real, groups, seed_index, partial(diet_of, candidate))
-        measured[candidate] = calibrated_log_loss(real.labels, found)
+        measured[candidate] = loss(real.labels, found)
     losses = {candidate: (measured if candidate in measured else known)[candidate] for candidate in candidates}
     return min(candidates, key=losses.__getitem__), losses
 
@@ -88,6 +92,11 @@ def assign_folds(study: Study, labels: Indices, groups: Indices, seed_index: int
     """Return the fold of each training row in the inner validation of a repetition, (N,)."""
     random = numpy_generator(study.seed, "inner", seed_index)
     return inner_folds(labels, groups, study.evaluation.inner_folds, random)
+
+
+def plain_log_loss(labels: Indices, probabilities: Floats) -> float:
+    """Return the log-loss in nats, every row weighing the same: labels (N,), predicted probabilities (N, K)."""
+    return float(log_loss(labels, probabilities.astype(np.float64), labels=np.arange(probabilities.shape[1])))
 
 
 def calibrated_log_loss(labels: Indices, probabilities: Floats) -> float:

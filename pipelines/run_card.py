@@ -106,7 +106,10 @@ def _fidelity(summary: Summary) -> Iterator[tuple[str, str]]:
     found, copies = summary.fidelity, summary.memorisation
     near = f"KID {formats.number(found.kid)}, FID {formats.number(found.fid)}"
     spread = f"precision {formats.share(found.precision)}, recall {formats.share(found.recall)}"
-    labels = f"label agreement {formats.share(found.label_agreement)}"
+    labels = (
+        f"label agreement {formats.share(found.label_agreement)}"
+        f" (of held-out rows {formats.share(found.held_out_agreement)})"
+    )
     yield "fidelity", plain(f"{near}, {spread}, coverage {formats.share(found.coverage)}, {labels}")
     chance = formats.count(round(copies.near_copies_by_chance))
     yield (

@@ -54,11 +54,11 @@ def test_the_better_candidate_is_chosen_and_the_first_of_equals(tiny_study: Stud
         seen_rows.append(seen.sum())
         return Diet(sources[candidate].take(seen))
 
-    chosen, losses = choose(study, real, np.arange(36), 0, list(sources), diet_of, {})
+    chosen, losses = choose(study, real, np.arange(36), 0, list(sources), diet_of, {}, calibrated_log_loss)
     assert chosen == "sense"
     assert losses["sense"] == losses["the same"] < losses["nonsense"]
     assert seen_rows == [18] * 6
-    assert choose(study, real, np.arange(36), 0, ["only"], diet_of, {}) == ("only", {})
+    assert choose(study, real, np.arange(36), 0, ["only"], diet_of, {}, calibrated_log_loss) == ("only", {})
 
 
 def test_a_loss_that_is_known_is_not_measured_again(tiny_study: Study) -> None:
@@ -69,7 +69,9 @@ def test_a_loss_that_is_known_is_not_measured_again(tiny_study: Study) -> None:
         measured.append(candidate)
         return Diet(real.take(seen))
 
-    chosen, losses = choose(tiny_study, real, np.arange(36), 0, ["new", "known"], diet_of, {"known": -1.0})
+    chosen, losses = choose(
+        tiny_study, real, np.arange(36), 0, ["new", "known"], diet_of, {"known": -1.0}, calibrated_log_loss
+    )
     assert (chosen, losses["known"]) == ("known", -1)
     assert set(measured) == {"new"}
 

@@ -9,13 +9,14 @@ import numpy.typing as npt
 from gansynth.arms import Arm
 from gansynth.checkpoints import TrainedModel
 from gansynth.classifiers import Diet, Floats, Predictor, fit_classifier
+from gansynth.errors import EvaluationError
 from gansynth.modalities.table.estimators import ESTIMATORS
 from gansynth.modalities.table.teachers import Committee
 from gansynth.samples import Indices, Samples, Values
 from gansynth.seeding import derive_seed, numpy_generator
 from gansynth.study import Study
 from gansynth.thresholds import tune_factors
-from gansynth.validation import assign_folds, choose, out_of_fold
+from gansynth.validation import assign_folds, calibrated_log_loss, choose, out_of_fold, plain_log_loss
 
 
 class Synthetic(NamedTuple):
@@ -79,34 +80,41 @@ class Lesson(NamedTuple):
     Attributes:
         committee: The classifiers.
         targets: Label probabilities of the real rows seen, (N, K).
-        fold: The fold whose rows are not seen, and whose members teach; None if all rows are seen.
+        held: The fold whose rows are not seen, neither by the arm nor by who teaches; None if all rows are seen.
     """
 
     committee: Committee
     targets: Floats
-    fold: int | None = None
+    held: int | None
 
     def teach(self, values: Values) -> Floats:
-        """Return label probabilities of any rows (M, C), as told by members that have met no row that is not seen."""
-        return self.committee.probabilities(values, self.fold)
-
-    def among(self, seen: npt.NDArray[np.bool_]) -> "Lesson":
-        """Return what is told where just the rows of one fold are not seen, (N,)."""
-        return Lesson(self.committee, self.targets[seen], int(self.committee.fold_of[~seen][0]))
+        """Return label probabilities of any rows (M, C)."""
+        return self.committee.probabilities(values, self.held)
 
 
-def give_lesson(study: Study, real: Samples, groups: Indices, repetition: int) -> Lesson:
-    """Let a committee say half of the label of each real row, unless the study's own classifier knows better.
+def give_lesson(study: Study, real: Samples, committee: Committee, held: int | None = None) -> Lesson:
+    """Let a committee say half of the label of each real row seen, unless the study's own classifier knows better."""
+    name = study.evaluation.classifier
+    targets = real.one_hot
+    if name not in ESTIMATORS or name in committee.surpassed:
+        targets = (targets + committee.out_of_fold(held)) / np.float32(2)
+    return Lesson(committee, targets[committee.fold_of != held], held)
 
-    Its folds are those of the inner validation, so each candidate there can be taught by members that have not seen
-    what it is judged by.
+
+def call_committee(study: Study, real: Samples, groups: Indices, repetition: int) -> Committee:
+    """Return a committee of the training rows whose folds are those of the inner validation.
+
+    Raises:
+        EvaluationError: There are fewer than three folds, because nearly all rows are duplicates of each other.
     """
     fold_of = assign_folds(study, real.labels, groups, repetition)
-    name = study.evaluation.classifier
-    committee = Committee(real, fold_of, name, derive_seed(study.seed, "committee", repetition))
-    softens = name not in ESTIMATORS or name in committee.surpassed
-    one_hot = real.one_hot
-    return Lesson(committee, (one_hot + committee.out_of_fold) / np.float32(2) if softens else one_hot)
+    if len(np.unique(fold_of)) < 3:
+        raise EvaluationError(
+            "evaluation.arms: the training rows are nearly all duplicates of each other, too few for the committee that"
+            " teaches the arms softened, gan and gan+smote; give more rows"
+        )
+    seed = derive_seed(study.seed, "committee", repetition)
+    return Committee(real, fold_of, study.evaluation.classifier, seed)
 
 
 def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None, lesson: Lesson | None = None) -> Diet:
@@ -148,7 +156,7 @@ def choose_mix(
     groups: Indices,
     synthetic: Synthetic,
     repetition: int,
-    lesson: Lesson | None = None,
+    committee: Committee | None = None,
 ) -> tuple[Mix, dict[Mix, float]]:
     """Choose an arm's policy and its share of synthetic samples together, by inner validation on the training rows.
 
@@ -167,18 +175,19 @@ def choose_mix(
     known = {Mix(policy, 0.0): loss for policy, loss in model.policy_losses.items()} if arm.augmented else {}
 
     def diet_of(mix: Mix, seen: npt.NDArray[np.bool_]) -> Diet:
-        if lesson is None:
+        if committee is None:
             return build_diet(arm, mix, real.take(seen), synthetic.among(seen))
-        of_fold = lesson.among(seen)
-        told = of_fold.teach(synthetic.samples.values)[synthetic.labelled_as]
+        lesson = give_lesson(study, real, committee, held=int(committee.fold_of[~seen][0]))
+        told = lesson.teach(synthetic.samples.values)[synthetic.labelled_as]
         targets = _training_labels(study, synthetic.samples.one_hot, told)
-        return build_diet(arm, mix, real.take(seen), synthetic._replace(targets=targets).among(seen), of_fold)
+        return build_diet(arm, mix, real.take(seen), synthetic._replace(targets=targets).among(seen), lesson)
 
-    return choose(study, real, groups, repetition, candidates, diet_of, known)
+    loss = plain_log_loss if committee else calibrated_log_loss
+    return choose(study, real, groups, repetition, candidates, diet_of, known, loss)
 
 
 def choose_factors(
-    study: Study, arm: Arm, real: Samples, groups: Indices, repetition: int, lesson: Lesson | None
+    study: Study, arm: Arm, real: Samples, groups: Indices, repetition: int, committee: Committee | None
 ) -> Floats:
     """Choose the factors (K,) of the class probabilities with which an arm decides best, on its training rows.
 
@@ -189,7 +198,7 @@ def choose_factors(
     def diet_of(seen: npt.NDArray[np.bool_]) -> Diet:
         return build_diet(arm, Mix(None, 0.0), real.take(seen), None)
 
-    predicted = lesson.committee.out_of_fold if lesson else out_of_fold(study, real, groups, repetition, diet_of)
+    predicted = committee.out_of_fold() if committee else out_of_fold(study, real, groups, repetition, diet_of)
     return tune_factors(real.labels, predicted, study.evaluation.metric)
 
 

@@ -20,6 +20,7 @@ from gansynth.evaluation.anomaly import evaluate_anomaly
 from gansynth.evaluation.arms import (
     Mix,
     build_diet,
+    call_committee,
     choose_factors,
     choose_mix,
     fit_arm,
@@ -28,7 +29,7 @@ from gansynth.evaluation.arms import (
 )
 from gansynth.evaluation.fidelity import Embedded, FidelityRow, fidelity_table, match_classes
 from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
-from gansynth.evaluation.metrics import score
+from gansynth.evaluation.metrics import per_class_recall, score
 from gansynth.evaluation.summary import summarise
 from gansynth.evaluation.tables import compare_tables
 from gansynth.modalities.image import Inception
@@ -83,18 +84,17 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
             check_rows(model, split)
             mix = Mix(model.policy if spec.augmented else None, 0.0)
         groups = dataset.groups[split.train]
-        lesson = None
-        if spec.taught:
-            lesson = give_lesson(study, real, groups, repetition)
+        committee = call_committee(study, real, groups, repetition) if spec.taught else None
+        lesson = give_lesson(study, real, committee) if committee else None
         if model is not None and spec.synthetic:
             shards = run.synthetic(repetition)
             made = load_synthetic(shards)
             said = lesson.teach(made.values) if lesson else load_teacher_probabilities(shards)
             synthetic = prepare_synthetic(made, said, model, study, repetition, spec)
-            mix, losses = choose_mix(study, spec, model, real, groups, synthetic, repetition, lesson)
+            mix, losses = choose_mix(study, spec, model, real, groups, synthetic, repetition, committee)
         classifier = fit_arm(study, build_diet(spec, mix, real, synthetic, lesson), repetition, model)
         found = classifier.probabilities(dataset.samples.values[split.test])
-        factors = choose_factors(study, spec, real, groups, repetition, lesson) if spec.tuned else 1
+        factors = choose_factors(study, spec, real, groups, repetition, committee) if spec.tuned else 1
         predictions = {
             "row": split.test,
             "label": dataset.samples.labels[split.test],
@@ -178,12 +178,20 @@ def check_rows(model: TrainedModel, split: Split) -> None:
 def _learnability(
     study: Study, repetition: int, parts: Mapping[str, Samples], teacher: Classifier
 ) -> list[dict[str, Any]]:
-    """Score a classifier trained on synthetic samples alone (arXiv 1905.10887) and the teacher's agreement."""
+    """Score a classifier trained on synthetic samples alone (arXiv 1905.10887) and the teacher's agreement with labels.
+
+    That with the labels that samples were asked for stands beside that with the labels of held-out rows, of which no
+    generator can be asked to do much better.
+    """
     synthetic, held_out = parts["synthetic"], parts["held_out"]
     classifier = fit_classifier(study, Diet(synthetic), study.evaluation.steps, repetition, "synthetic only")
     said = classifier.probabilities(held_out.values)
     minority = int(parts["training"].counts.argmin())
     learned = score(held_out.labels, said, said.argmax(axis=1), minority)[study.evaluation.metric]
-    agreement = float((teacher.probabilities(synthetic.values).argmax(1) == synthetic.labels).mean())
-    values = {"classification_accuracy_score": learned, "label_agreement": agreement}
-    return [{"metric": name, "class_name": "", "value": value} for name, value in values.items()]
+    rows: list[dict[str, Any]] = [{"metric": "classification_accuracy_score", "class_name": "", "value": learned}]
+    names = held_out.class_names
+    for metric, part in (("label_agreement", synthetic), ("held_out_agreement", held_out)):
+        recall = per_class_recall(part.labels, teacher.probabilities(part.values).argmax(axis=1), len(names))
+        by_class = {"": float(np.nanmean(recall)), **dict(zip(names, recall.tolist(), strict=True))}
+        rows += [{"metric": metric, "class_name": name, "value": value} for name, value in by_class.items()]
+    return rows

@@ -102,7 +102,7 @@ def fidelity_table(findings: Findings) -> Table:
             [
                 "Label agreement",
                 formats.share(found.label_agreement),
-                "samples to which the teacher gives the class they were asked for",
+                f"samples whose class the teacher recognises; held-out rows: {formats.share(found.held_out_agreement)}",
             ],
         ],
     )

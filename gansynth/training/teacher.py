@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gansynth.classifiers import Classifier, Diet, fit_network, teacher_name
 from gansynth.samples import Indices, Samples
 from gansynth.study import Study
-from gansynth.validation import choose
+from gansynth.validation import calibrated_log_loss, choose
 
 
 class Teacher(NamedTuple):
@@ -34,6 +34,7 @@ def fit_teacher(study: Study, samples: Samples, groups: Indices, seed_index: int
         policies,
         lambda candidate, seen: Diet(samples.take(seen), policy=candidate),
         known={},
+        loss=calibrated_log_loss,
     )
     # of images, trained just as the arms are: it is the classifier of the classical arm
     of_images = study.modality.kind == "image"

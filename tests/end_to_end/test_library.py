@@ -154,8 +154,10 @@ def test_fidelity_is_measured_on_inception_where_its_weights_are_given(
         found.append(table.set_index(["metric", "class_name"]).value)
         stamps.append((evaluate_arm(study, run, 0, "gan") / "manifest.json").stat().st_mtime_ns)
     assert found[0]["kid", ""] != found[1]["kid", ""]
-    same = [(metric, name) for metric, name in found[0].index if metric in {"c_t", "label_agreement"}]
-    assert len(same) == 4
+    same = [
+        (metric, name) for metric, name in found[0].index if metric in {"c_t", "label_agreement", "held_out_agreement"}
+    ]
+    assert len(same) == 11
     assert found[0][same].equals(found[1][same])  # these are the teacher's business
     assert stamps[0] == stamps[1]  # arms do not depend on it
 

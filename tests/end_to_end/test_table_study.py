@@ -29,7 +29,7 @@ source = {path = "churn.csv", licence = "CC0-1.0"}
 modality = {kind = "table", label = "left"}
 gan = {kimg = 6.4}
 generation = {amount = 40}
-evaluation = {repetitions = 2, inner_folds = 2, steps = 60, classifier = "logistic_regression", anomaly = "no"}
+evaluation = {repetitions = 2, inner_folds = 3, steps = 60, classifier = "logistic_regression", anomaly = "no"}
 compute = {accelerator = "cpu"}
 """
 

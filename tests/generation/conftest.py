@@ -142,6 +142,7 @@ def put_evaluation() -> Callable[[Run, Study], Summary]:
                 coverage=0.71,
                 classification_accuracy_score=0.58,
                 label_agreement=0.95,
+                held_out_agreement=0.8,
             ),
             memorisation=MEMORISATION,
             train_rows=rows,

@@ -62,6 +62,7 @@ SUMMARY = Summary(
         coverage=1,
         classification_accuracy_score=0.5,
         label_agreement=0.9,
+        held_out_agreement=0.8,
     ),
     memorisation=Memorisation(
         c_t=-0.4,

@@ -121,6 +121,7 @@ def _write_evaluation(
             fid=4.31,
             classification_accuracy_score=0.58,
             label_agreement=0.952,
+            held_out_agreement=0.8,
             **FIDELITY,
         ),
         memorisation=MEMORISATION,

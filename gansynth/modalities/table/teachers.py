@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from gansynth.modalities.table.estimators import ESTIMATORS, LINEAR, Estimator, fit_model, row_encoder
 from gansynth.samples import Column, Indices, Samples
+from gansynth.seeding import derive_seed
 
 Floats = npt.NDArray[np.float32]
 
@@ -28,49 +29,75 @@ class Committee:
 
     It is far less sure of itself on rows like those that its members have seen than any of them would be.
 
+    To judge by the rows of one fold what the committee taught of the others, these rows must not have been met: not by
+    the members who teach, and neither by those who spoke of the rows of another fold. So there are also members that
+    were fitted without the rows of two folds, fitted when they are first asked for.
+
     Attributes:
         fold_of: The fold of each training row, (N,).
-        out_of_fold: What the members that did not see a training row say of it, (N, K).
         surpassed: The keys of ESTIMATORS whose members rank training rows that they did not see worse than all together
             do; only to classifiers of these kinds have the others something to tell.
     """
 
     def __init__(self, rows: Samples, fold_of: Indices, student: str, seed: int) -> None:
-        """Fit the members on training rows; a class that only the rows of one fold have is not known to its members.
+        """Take training rows to fit members on; a class that only the rows of one fold have is not known to its own.
 
         Args:
             rows: The training rows.
-            fold_of: The fold of each, (N,).
+            fold_of: The fold of each, (N,), of which there are at least two.
             student: The classifier that is to be taught. One that is linear in the logarithms of its probabilities
                 learns the mean of theirs, any other the mean of the probabilities.
             seed: Of what is random in the members.
         """
-        self.fold_of, self.linear = fold_of, student in LINEAR
-        n_classes = len(rows.class_names)
-        said = {name: np.zeros((len(rows), n_classes), np.float32) for name in MEMBERS}
-        self.members: dict[int, list[Estimator]] = {}
-        for fold in np.unique(fold_of):
-            is_held = fold_of == fold
-            seen = rows.take(~is_held)
-            if not len(seen):
-                continue  # all rows are duplicates of each other
-            self.members[fold] = []
-            for name, model in _untrained(rows.columns, len(seen), (seed + int(fold)) % 2**32).items():
-                member = fit_model(model, seen.values, seen.labels, n_classes)
-                self.members[fold].append(member)
-                said[name][is_held] = member.probabilities(rows.values[is_held])
-        self.out_of_fold = self._together(list(said.values()))
-        of_all = _ranking(rows.labels, self.out_of_fold)
-        self.surpassed = {name for name in ESTIMATORS if _ranking(rows.labels, said[name]) < of_all}
+        self.fold_of, self._rows, self._seed = fold_of, rows, seed
+        self._is_linear = student in LINEAR
+        self._members: dict[frozenset[int], list[Estimator]] = {}
+        said = self._out_of_fold(None)
+        of_all = _ranking(rows.labels, self._together(said))
+        each = zip(MEMBERS, said, strict=True)
+        self.surpassed = {name for name, one in each if name in ESTIMATORS and _ranking(rows.labels, one) < of_all}
 
-    def probabilities(self, cells: npt.NDArray[np.float64], fold: int | None = None) -> Floats:
-        """Return class probabilities (N, K) of rows (N, C), by all members or by those that did not see a fold."""
-        members = self.members[fold] if fold is not None else [one for each in self.members.values() for one in each]
-        return self._together([member.probabilities(cells) for member in members])
+    def out_of_fold(self, held: int | None = None) -> Floats:
+        """Return what members that did not see a training row say of it, (N, K).
+
+        With a fold `held`, they have not seen its rows either, and what is returned of these means nothing.
+        """
+        return self._together(self._out_of_fold(held))
+
+    def probabilities(self, cells: npt.NDArray[np.float64], held: int | None = None) -> Floats:
+        """Return class probabilities (N, K) of rows (N, C), by all members or those that have not seen a fold."""
+        return self._together([member.probabilities(cells) for fold in self._others(held) for member in fold])
+
+    def _others(self, held: int | None) -> list[list[Estimator]]:
+        """Return the members without each fold, and without `held`."""
+        also = set() if held is None else {held}
+        return [self._without(frozenset({fold} | also)) for fold in self._folds(held)]
+
+    def _folds(self, held: int | None) -> list[int]:
+        return [int(fold) for fold in np.unique(self.fold_of) if fold != held]
+
+    def _out_of_fold(self, held: int | None) -> list[Floats]:
+        """Return what each kind of member says of the rows that it has not seen."""
+        said = [np.zeros((len(self._rows), len(self._rows.class_names)), np.float32) for _ in MEMBERS]
+        for fold, members in zip(self._folds(held), self._others(held), strict=True):
+            unseen = self.fold_of == fold
+            for of_kind, member in zip(said, members, strict=True):
+                of_kind[unseen] = member.probabilities(self._rows.values[unseen])
+        return said
+
+    def _without(self, folds: frozenset[int]) -> list[Estimator]:
+        if folds not in self._members:
+            seen = self._rows.take(~np.isin(self.fold_of, list(folds)))
+            seed = derive_seed(self._seed, "member", *sorted(folds)) % 2**32
+            models = _untrained(seen.columns, len(seen), seed)
+            self._members[folds] = [
+                fit_model(model, seen.values, seen.labels, len(seen.class_names)) for model in models
+            ]
+        return self._members[folds]
 
     def _together(self, said: list[Floats]) -> Floats:
         stacked = np.stack(said)
-        if self.linear:
+        if self._is_linear:
             return np.asarray(softmax(np.log(stacked.clip(SMALLEST_PROBABILITY)).mean(0), axis=1))
         return np.asarray(stacked.mean(0))
 
@@ -80,13 +107,10 @@ def _ranking(labels: Indices, said: Floats) -> float:
     return float(np.mean([roc_auc_score(labels == label, said[:, label]) for label in np.unique(labels)]))
 
 
-def _untrained(columns: tuple[Column, ...], rows: int, seed: int) -> dict[str, Any]:
-    """Return the members by name, for so many rows."""
-    return {
-        **{name: make(columns, seed) for name, make in ESTIMATORS.items()},
-        "extra_trees": _extra_trees(rows, seed),
-        "stochastic_boosting": _stochastic_boosting(columns, rows, seed),
-    }
+def _untrained(columns: tuple[Column, ...], rows: int, seed: int) -> list[Any]:
+    """Return the MEMBERS, for so many rows."""
+    of_students = [make(columns, seed) for make in ESTIMATORS.values()]
+    return [*of_students, _extra_trees(rows, seed), _stochastic_boosting(columns, rows, seed)]
 
 
 def _extra_trees(rows: int, seed: int) -> Any:  # noqa: ANN401  # scikit-learn has no types
