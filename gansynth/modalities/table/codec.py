@@ -16,6 +16,8 @@ from gansynth.modalities.table.config import TableConfig
 from gansynth.samples import Samples
 
 PASS_SIZE = 1024
+BLOCK_PASSES = 16
+BLOCK_CELLS = 2**23
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class TableCodec:
     def pass_size(self) -> int:
         """How many rows networks make in one pass."""
         return PASS_SIZE
+
+    @property
+    def block_size(self) -> int:
+        """How many rows are chosen and written at a time: 16 passes, and fewer of very wide tables."""
+        return min(max(BLOCK_CELLS // len(self.blocks), 1), BLOCK_PASSES * PASS_SIZE)
 
     def hold(self, values: Cells | Tensor) -> Tensor:
         """Map cells, float64 (N, C), to float32 (N, D), where D is the sum of `shape`.
