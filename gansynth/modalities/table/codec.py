@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from gansynth.samples import Samples
 PASS_SIZE = 1024
 BLOCK_PASSES = 16
 BLOCK_CELLS = 2**23
+BLOCKS = TypeAdapter(tuple[Block, ...])
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,21 @@ class TableCodec:
 
         A tensor is encoded on its device, and nothing waits for it but the first call, which copies the codec there.
         """
-        cells = torch.as_tensor(values, dtype=torch.float64)
-        coders = zip(self._on(cells.device), cells.unbind(1), strict=True)
-        return torch.cat([part for coder, column in coders for part in coder.encode(column)], dim=1)
+        cells = torch.as_tensor(values, dtype=torch.float64).T.contiguous()
+        width = sum(self.shape)
+        # a last column takes what has no place
+        encoded = torch.zeros(cells.shape[1], width + 1, device=cells.device)
+        chosen, starts = [], [0, *accumulate(sum(block.widths) for block in self.blocks)]
+        for coder, column, start in zip(self._on(cells.device), cells, starts, strict=False):
+            place, number = coder.encode(column)
+            if number is not None:
+                encoded[:, start] = number
+            if len(coder.block.widths) > (number is not None):
+                first = start + (number is not None)
+                chosen.append(torch.where(place < 0, width, place + first))
+        if chosen:
+            encoded.scatter_(1, torch.stack(chosen, dim=1), 1.0)
+        return encoded[:, :width]
 
     def inputs(self, held: Tensor) -> Tensor:
         """Return rows as `hold` has encoded them."""
@@ -100,7 +114,7 @@ class TableCodec:
     @classmethod
     def restore(cls, description: Mapping[str, Any]) -> "TableCodec":
         """Return the codec that `describe` described."""
-        return cls(tuple(TypeAdapter(Block).validate_python(block) for block in description["blocks"]))
+        return cls(BLOCKS.validate_python(description["blocks"]))
 
     def _on(self, device: torch.device) -> "list[_Coder]":
         if device not in self._held:
@@ -124,19 +138,14 @@ class _Coder:
         # where the number holds, what its place decodes to is not used
         shared = [block.other or 0.0] * self.first
         self.cells = table(shared + [np.nan if cell is None else cell for cell in block.places])
-        self.positions = torch.arange(len(self.cells), device=device)
         self.knots, self.scores = table(list(block.knots)), table(list(block.scores))
 
-    def encode(self, cells: Tensor) -> list[Tensor]:
-        """Map cells (N,) to the parts (N, width) of the block."""
+    def encode(self, cells: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map cells (N,) to their places in the one-hot block, -1 for none, and to the number, if there is one; (N,)."""
         place = self._place(cells)
-        parts = []
-        if self.block.rest == "number":
-            number = _between(cells, self.knots, self.scores)
-            parts.append(torch.where(place == 0, number, 0).float()[:, None])
-        if self.block.widths[len(parts) :]:
-            parts.append((place[:, None] == self.positions).float())
-        return parts
+        if self.block.rest != "number":
+            return place, None
+        return place, torch.where(place == 0, _between(cells, self.knots, self.scores), 0).float()
 
     def decode(self, part: Tensor) -> Tensor:
         """Map the columns of the block (N, widths) to cells (N,)."""
