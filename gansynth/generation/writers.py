@@ -147,7 +147,8 @@ def _table(block: Candidates, origin: Origin, threads: int) -> pa.Table:
             pa.nulls(len(block), pa.float32()) if block.logits is None else pa.array(block.logits, pa.float32())
         ),
     }
-    names = [f"{block.label:04d}-{index:08d}.png" for index in block.indices]
+    # rows of tables have no files
+    names = [] if origin.schema else [f"{block.label:04d}-{index:08d}.png" for index in block.indices]
     table = MODALITIES[samples.modality].to_arrow(samples, others, names, threads)
     return table.replace_schema_metadata({**table.schema.metadata, **_provenance(origin)})
 

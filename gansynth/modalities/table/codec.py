@@ -139,6 +139,13 @@ class _Coder:
         shared = [block.other or 0.0] * self.first
         self.cells = table(shared + [np.nan if cell is None else cell for cell in block.places])
         self.knots, self.scores = table(list(block.knots)), table(list(block.scores))
+        # of categories, whose cells are whole numbers from 0: by cell + 1 the place; 0 is a null, the last is any other
+        self.is_category = block.rest in {"zeros", "other"}
+        if self.is_category:
+            known = [-1, *(int(cell) for cell, _ in own)]
+            self.by_category = torch.full((known[-1] + 3,), self.first - 1, device=device)
+            self.by_category[self.own_cells.long() + 1] = self.own_positions
+            self.by_category[0] = self.null
 
     def encode(self, cells: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map cells (N,) to their places in the one-hot block, -1 for none, and to the number, if there is one; (N,)."""
@@ -160,7 +167,9 @@ class _Coder:
 
     def _place(self, cells: Tensor) -> Tensor:
         """Return the position (N,) of each cell in the one-hot block, -1 where the block is all zeros."""
-        elsewhere = torch.full_like(cells, -1 if self.block.rest == "zeros" else 0, dtype=torch.int64)
+        if self.is_category:
+            return self.by_category[cells.nan_to_num(nan=-1).long().add_(1).clamp_(max=len(self.by_category) - 1)]
+        elsewhere = torch.zeros_like(cells, dtype=torch.int64)
         if len(self.own_cells):
             last = len(self.own_cells) - 1
             above = torch.searchsorted(self.own_cells, cells.contiguous()).clamp(max=last)
