@@ -5,15 +5,15 @@
     python -m benchmarks.peers gain RUN [RUN ...]          # what CTGAN's rows gain, in the protocol of finished runs
     python -m benchmarks.peers --quick                     # does it run?
 
-The first call builds CTGAN's environment, `build/peers-venv`, from `benchmarks/peers/requirements.txt`; later ones take it
-as it is. CTGAN is under the Business Source License, which is why it is there and nowhere else.
+The first call builds CTGAN's environment, `build/peers-venv`, from `benchmarks/peers/requirements.txt`; later ones take
+it as it is. CTGAN is under the Business Source License, which is why it is there and nowhere else.
 
 `speed`: the two take turns, each in a process of its own, and each gets the median of its rounds. Times are of the
-processor, so that others on a shared machine count little. CTGAN is given what it needs: the names of its discrete columns,
-and no nulls. `gain`: CTGAN learns from the training rows of each repetition of a finished run, for 300 epochs and for as
-many steps as gansynth took; as many of its rows as gansynth made are added to the real ones, with the labels that they came
-with, and the classifier of the run learns from both. What is found goes to `runs/bench-peers/`: `speed.csv`, `gain.csv`
-and `peers.html`, a page of both.
+processor, so that others on a shared machine count little. CTGAN is given what it needs: the names of its discrete
+columns, and no nulls. `gain`: CTGAN learns from the training rows of each repetition of a finished run, for 300 epochs
+and for as many steps as gansynth took; of each class, as many of its rows as gansynth made are added to the real ones,
+with the labels that they came with, and the classifier of the run learns from both. What is found goes to
+`runs/bench-peers/`: `speed.csv`, `gain.csv` and `peers.html`, a page of both.
 """
 
 import argparse

@@ -17,7 +17,7 @@ ROUNDS = 20
 
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
-    """Fit for some epochs; tell what set-up and training took, in CPU seconds. It ends when the first batch is drawn."""
+    """Fit for some epochs; tell what set-up, until the first batch is drawn, and training took, in CPU seconds."""
     table, drawn = pd.read_parquet(job["table"]), []
     original = DataSampler.sample_condvec
 

@@ -44,7 +44,7 @@ def measure(python: Path, folders: list[Path], repetitions: int | None, *, quick
 
 def means(scores: pd.DataFrame) -> pd.DataFrame:
     """Return what each arm gains over `real`, in points: the mean over the runs, and its standard error."""
-    of_runs = scores.groupby(["run", "arm"], sort=False)[list(METRICS)].mean().unstack("arm")
+    of_runs = scores.pivot_table(index="run", columns="arm", values=list(METRICS), aggfunc="mean")
     table = pd.DataFrame({"arm": [arm for arm in scores["arm"].unique() if arm != "real"]})
     for metric in METRICS:
         gains = 100 * of_runs[metric].sub(of_runs[metric]["real"], axis=0)
@@ -91,7 +91,7 @@ def _ctgan_rows(python: Path, train: Samples, count: int, epochs: int, seed: int
 
 def to_frame(samples: Samples) -> pd.DataFrame:
     """Return cells as CTGAN takes them: categories as text, numbers and times as numbers, nulls filled."""
-    cells = zip(samples.columns, samples.values.T, strict=True)
+    cells = zip(samples.columns, np.transpose(samples.values), strict=True)
     return pd.DataFrame({f"c{place}": _values(column, one) for place, (column, one) in enumerate(cells)})
 
 

@@ -39,7 +39,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(job: dict[str, Any]) -> dict[str, Any]:
-    """Generate a batch of a run, evenly over its classes or all of one; tell CPU seconds, and the largest memory in MiB."""
+    """Generate a batch, evenly over its classes or all of one; tell CPU seconds and the largest memory, in MiB."""
     baseline = _peak_memory()
     started = time.process_time()
     classes = (ClassNumber(name=job["asked"], number=job["count"]),) if "asked" in job else ()
