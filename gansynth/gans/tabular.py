@@ -68,7 +68,9 @@ class Generator(nn.Module):
         is_number = members.sum(0) == 0
         self.n_blocks = len(blocks)
         held = {
-            "places": torch.tensor([[*block, *[block[0]] * (widest - len(block))] for block in blocks], dtype=torch.int64),
+            "places": torch.tensor(
+                [[*block, *[block[0]] * (widest - len(block))] for block in blocks], dtype=torch.int64
+            ),
             "members": members,
             "is_number": is_number,
             # where the noise of a column is; that of numbers is not used
@@ -89,7 +91,7 @@ class Generator(nn.Module):
     def _draw(self, row: Tensor, noise: Tensor) -> Tensor:
         """Return a Gumbel-softmax draw of every one-hot block of a row of logits; 1 in the places of numbers.
 
-        Matrices of blocks and their members sum within blocks, which takes much less time than to sort columns into them.
+        Sums within blocks are products with the matrix of their members, much faster than to sort columns into blocks.
         """
         members, is_number = self.get_buffer("members"), self.get_buffer("is_number")
         uniform = torch.special.ndtr(noise).clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)

@@ -15,7 +15,7 @@ from typing import Any
 
 import joblib
 
-from gansynth.artifacts import Manifest, answers, is_current, publish, verify
+from gansynth.artifacts import Manifest, answers, is_current, publish, read_manifest, verify
 from gansynth.cards import renew_card
 from gansynth.checkpoints import TrainedModel, load_model, read_classes
 from gansynth.errors import ArtifactError, StudyError
@@ -135,7 +135,7 @@ def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None
     if compute is not None:
         study = study.model_copy(update={"compute": compute})
     # held to its manifest alone: a trained model stays of use to later versions, which may know more settings
-    parents = {"model": verify(run.model(None)).digest}
+    parents = {"model": _verified(run.model(None))}
     class_names, training_counts = read_classes(run.model(None))
     counts = batch.counts(class_names, training_counts)
     if int(counts.sum()) > MOST_SHARDS * batch.shard_size:
@@ -225,6 +225,17 @@ def write_shard(study: Study, run: Run, batch: Batch, destination: Path, number:
         origin = replace(wanted.origin, schema=model.schema)
         draft.counts.update(write_shards(draft.path, [shard], sampler, wanted.settings, origin, progress))
     return directory
+
+
+def _verified(model: Path) -> str:
+    """Return the digest of a model; its files are checked against it once, unless they change."""
+    paths = [model / name for name in read_manifest(model).files]
+    return _checked(model, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths))
+
+
+@lru_cache(maxsize=1)
+def _checked(model: Path, changed: tuple[int, ...]) -> str:  # noqa: ARG001  # when files are others, the check is too
+    return verify(model).digest
 
 
 @lru_cache(maxsize=1)
