@@ -100,7 +100,7 @@ class Generator(nn.Module):
         with torch.no_grad():
             places = noisy.index_select(1, self.get_buffer("places").flatten())
             largest = places.view(len(row), self.n_blocks, -1).amax(2) @ members
-        drawn = (noisy - largest).exp()
+        drawn: Tensor = (noisy - largest).exp()
         return drawn / ((drawn @ members.T) @ members + is_number)
 
 

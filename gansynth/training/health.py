@@ -78,5 +78,5 @@ def _looks(lines: list[dict[str, float]]) -> list[float]:
 
 
 def _blocks(values: Tensor, rows: Tensor) -> Iterator[Tensor]:
-    for block in rows.split(ROWS_AT_ONCE):
-        yield values[block.to(values.device)].cpu().double()
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield values[rows[start : start + ROWS_AT_ONCE].to(values.device)].cpu().double()

@@ -148,7 +148,7 @@ class _Coder:
             self.by_category[0] = self.null
 
     def encode(self, cells: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Map cells (N,) to their places in the one-hot block, -1 for none, and to numbers, if the block has them; (N,)."""
+        """Map cells (N,) to places in the one-hot block, -1 for none, and to numbers, if the block has them; (N,)."""
         place = self._place(cells)
         if self.block.rest != "number":
             return place, None
