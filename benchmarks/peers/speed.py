@@ -5,6 +5,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,7 +76,7 @@ def measure(python: Path, path: Path | None, label: str | None, *, quick: bool) 
     table = read_table(path) if path else mixed_table(max(effort.table_rows, effort.few_rows), seed=0)
     bench = Bench(python, effort, table, label or LABEL)
     findings: list[Finding] = []
-    for finding in (*bench.training(), *bench.samples()):
+    for finding in chain(bench.training(), bench.samples()):
         findings.append(finding)
         print(f"{finding.ratio:8.2f}  {finding.what} ({finding.unit}): {finding.ours:.3g} and {finding.ctgan:.3g}")  # noqa: T201
         sys.stdout.flush()
