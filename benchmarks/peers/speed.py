@@ -147,6 +147,9 @@ class Bench:
         judge = Judge(as_ctgan_takes_it(self.judge_rows, self.label)[0], self.label, self.discrete)
         made = read_parquet_folder(batch, names)
         agreement = judge.share(as_ctgan_takes_it(made, self.label)[0], self.rarest)
+        real = as_ctgan_takes_it(self.judge_rows[self.judge_rows[self.label] == self.rarest], self.label)[0]
+        recognised = judge.share(real, self.rarest)
+        yield higher("for comparison: of the real rows of that class", "share", recognised, recognised)
         yield higher(
             "label agreement of the rarest class", "share", agreement, judge.share(pd.read_parquet(file), self.rarest)
         )

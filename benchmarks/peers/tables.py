@@ -38,7 +38,7 @@ def mixed_table(rows: int, seed: int) -> pd.DataFrame:
         "weight": weight,
     }
     odds = 0.04 * (age - 45) + 0.9 * (visits > 4) - 0.03 * score + 0.5 * (table["plan"] == "plan 0")
-    odds = odds + 0.8 * (table["grade"] == "grade 1") + random.logistic(0, 0.7, rows)
+    odds = odds + 0.8 * (table["grade"] == "grade 1") + random.logistic(0, 0.2, rows)
     labels = np.where(odds > np.quantile(odds, 0.9), "yes", "no")
     return pd.DataFrame({**numbers, **table, LABEL: labels})
 

@@ -73,6 +73,7 @@ class Generator(nn.Module):
             ),
             "members": members,
             "is_number": is_number,
+            "numbers": is_number.nonzero().squeeze(1),
             # where the noise of a column is; that of numbers is not used
             "noises": (~is_number).cumsum(0).sub(1).clamp(min=0),
         }
@@ -86,7 +87,8 @@ class Generator(nn.Module):
         row: Tensor = self.last(hidden)
         if not self.n_blocks:
             return row.tanh()
-        return torch.where(self.get_buffer("is_number"), row.tanh(), self._draw(row, latents[:, self.own_dim :]))
+        drawn, numbers = self._draw(row, latents[:, self.own_dim :]), self.get_buffer("numbers")
+        return drawn.index_copy(1, numbers, row.index_select(1, numbers).tanh())
 
     def _draw(self, row: Tensor, noise: Tensor) -> Tensor:
         """Return a Gumbel-softmax draw of every one-hot block of a row of logits; 1 in the places of numbers.
