@@ -4,7 +4,7 @@ INSTALLED := .venv/.installed
 CHROMIUM ?= chromium
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help demo test test-all test-ui check docs bench-gain bench-speed clean
+.PHONY: help demo test test-all test-ui check docs bench-gain bench-speed bench-peers clean
 
 help:
 	@echo "make demo        install, and run the main job on the data that ship with the project"
@@ -15,6 +15,7 @@ help:
 	@echo "make docs        write docs/cli.md and docs/settings.md from the code"
 	@echo "make bench-gain  measure the gain on the data that ship, from 10 images a class to a long tail"
 	@echo "make bench-speed measure speed: training, generation, evaluation, and the settings behind them"
+	@echo "make bench-peers measure tables beside CTGAN, which gets an environment of its own"
 	@echo "make clean       remove caches and what was built; runs and .venv stay"
 
 demo: $(INSTALLED)
@@ -42,6 +43,9 @@ bench-gain: $(INSTALLED)
 
 bench-speed: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.throughput
+
+bench-peers: $(INSTALLED)
+	$(BIN)/python -m benchmarks.peers
 
 docs: $(INSTALLED)
 	$(BIN)/python -m pipelines.docs

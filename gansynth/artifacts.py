@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,7 @@ def verify(directory: Path) -> Manifest:
     return manifest
 
 
+@cache
 def library_versions() -> dict[str, str]:
     """Return the versions of Python and the libraries that determine results."""
     versions = {name: metadata.version(name) for name in RECORDED_PACKAGES}

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
-from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -119,7 +118,7 @@ def read_classes(directory: Path) -> tuple[tuple[str, ...], Indices]:
     read_manifest(directory)
     try:
         names = tuple(json.loads((directory / DESCRIPTION).read_text())["class_names"])
-        labels = load_arrays(directory / TRAINING_ROWS)["labels"]
+        labels = _training_rows(directory)["labels"]
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _damaged(directory, error) from error
     return names, np.bincount(labels, minlength=len(names))
@@ -147,7 +146,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         for name, network in (("generator", generator), ("discriminator", discriminator), ("teacher", teacher)):
             network.load_state_dict(load_file(directory / f"{name}.safetensors"))
             network.to(memory_format=torch.channels_last).to(device).eval().requires_grad_(False)
-        rows = load_arrays(directory / TRAINING_ROWS)
+        rows = _training_rows(directory)
         schema = restore(description["schema"]) if description["schema"] else None
         policy = description["policy"]
         policy_losses = description["policy_losses"]
@@ -167,6 +166,11 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         schema=schema,
         device=device,
     )
+
+
+def _training_rows(directory: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return what is known of the training rows; what is not looked at is not read, and takes no memory."""
+    return {name: tensor.numpy() for name, tensor in load_file(directory / TRAINING_ROWS).items()}
 
 
 def _damaged(directory: Path, error: Exception) -> ArtifactError:

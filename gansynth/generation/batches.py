@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import joblib
 
-from gansynth.artifacts import Manifest, answers, is_current, publish, verify
+from gansynth.artifacts import Manifest, answers, is_current, publish, read_manifest, verify
 from gansynth.cards import renew_card
-from gansynth.checkpoints import load_model, read_classes
+from gansynth.checkpoints import TrainedModel, load_model, read_classes
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation.destinations import STAGE, batch_at, check_url_free, manifest_at, upload
 from gansynth.generation.plan import Batch
@@ -134,7 +135,7 @@ def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None
     if compute is not None:
         study = study.model_copy(update={"compute": compute})
     # held to its manifest alone: a trained model stays of use to later versions, which may know more settings
-    parents = {"model": verify(run.model(None)).digest}
+    parents = {"model": _verified(run.model(None))}
     class_names, training_counts = read_classes(run.model(None))
     counts = batch.counts(class_names, training_counts)
     if int(counts.sum()) > MOST_SHARDS * batch.shard_size:
@@ -213,7 +214,7 @@ def write_shard(study: Study, run: Run, batch: Batch, destination: Path, number:
         return directory
     shard, total = wanted.shards[number], len(wanted.shards)
     label = f"shard {number + 1} of {total}"
-    model = load_model(run.model(None), study.compute)
+    model = _model(run.model(None), wanted.parents["model"], study.compute)
     # shards are made side by side; where there are few of them, the passes of one are
     threads = max(1, joblib.cpu_count() // (study.compute.threads * total))
     sampler = Sampler(model, wanted.origin.seed, wanted.settings, threads)
@@ -224,6 +225,23 @@ def write_shard(study: Study, run: Run, batch: Batch, destination: Path, number:
         origin = replace(wanted.origin, schema=model.schema)
         draft.counts.update(write_shards(draft.path, [shard], sampler, wanted.settings, origin, progress))
     return directory
+
+
+def _verified(model: Path) -> str:
+    """Return the digest of a model; its files are checked against it once, unless they change."""
+    paths = [model / name for name in read_manifest(model).files]
+    return _checked(model, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths))
+
+
+@lru_cache(maxsize=1)
+def _checked(model: Path, changed: tuple[int, ...]) -> str:  # noqa: ARG001  # when files are others, the check is too
+    return verify(model).digest
+
+
+@lru_cache(maxsize=1)
+def _model(directory: Path, digest: str, compute: ComputeConfig) -> TrainedModel:  # noqa: ARG001  # tells models apart
+    """Return the model at `directory`, which a process that makes several shards of it reads once."""
+    return load_model(directory, compute)
 
 
 def gather(wanted: Order) -> Path:

@@ -1,7 +1,6 @@
 """The generation stage: each repetition's synthetic samples, and the ones that are delivered."""
 
 import logging
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,10 +24,6 @@ from gansynth.results import Summary
 from gansynth.runs import Run, repetition_label
 from gansynth.study import GenerationConfig, Study
 from gansynth.threads import ahead
-
-# samples kept from one round of candidates of a class, and the memory that they may take
-BLOCK_SIZE = 1024
-BLOCK_BYTES = 64 * 2**20
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +131,7 @@ def kept_blocks(
     detector = CopyDetector(sampler.model) if "distance" in filters else None
     missing, position = shard.counts.copy(), shard.first.copy()
     limit = shard.first + most_candidates(shard.counts, settings)
-    block_size = max(min(BLOCK_BYTES // math.prod(sampler.model.codec.shape), BLOCK_SIZE), 1)
+    block_size = sampler.model.codec.block_size
     while missing.any():
         for label in np.flatnonzero(missing).tolist():
             wanted, start = min(int(missing[label]), block_size), int(position[label])

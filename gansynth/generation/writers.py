@@ -47,7 +47,12 @@ def write_parquet(path: Path, blocks: Iterable[Candidates], origin: Origin, thre
     first = next(tables, None)
     if first is None:  # the filters rejected all
         first = _table(_no_candidates(origin), origin, threads)
-    with pq.ParquetWriter(path.with_suffix(".parquet"), first.schema, compression="zstd") as writer:
+    # dictionaries of numbers, hardly any of which comes twice, cost time and room
+    wordy = (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary)
+    texts = [field.name for field in first.schema if any(is_of(field.type) for is_of in wordy)]
+    with pq.ParquetWriter(
+        path.with_suffix(".parquet"), first.schema, compression="zstd", use_dictionary=texts
+    ) as writer:
         for table in chain([first], tables):
             writer.write_table(table)
 
@@ -147,7 +152,8 @@ def _table(block: Candidates, origin: Origin, threads: int) -> pa.Table:
             pa.nulls(len(block), pa.float32()) if block.logits is None else pa.array(block.logits, pa.float32())
         ),
     }
-    names = [f"{block.label:04d}-{index:08d}.png" for index in block.indices]
+    # rows of tables have no files
+    names = [] if origin.schema else [f"{block.label:04d}-{index:08d}.png" for index in block.indices]
     table = MODALITIES[samples.modality].to_arrow(samples, others, names, threads)
     return table.replace_schema_metadata({**table.schema.metadata, **_provenance(origin)})
 

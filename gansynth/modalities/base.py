@@ -25,6 +25,10 @@ class Codec(Protocol):
     def pass_size(self) -> int:
         """How many samples networks make in one pass; it fixes their last digits."""
 
+    @property
+    def block_size(self) -> int:
+        """How many samples are chosen and written at a time; it bounds the memory."""
+
     @classmethod
     def fit(cls, samples: Samples, config: Any) -> Self:  # noqa: ANN401  # the modality's own settings
         """Learn the map from training samples."""

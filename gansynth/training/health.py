@@ -1,38 +1,49 @@
 """Whether adversarial training is still sound: finite, and diverse within every class."""
 
 import math
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from gansynth.samples import Indices, Values
+from gansynth.samples import Indices
 
+ROWS_AT_ONCE = 4096
 COLLAPSED = 0.1
 """A class has collapsed when its samples vary less than this share of what its real rows vary."""
 
 
-def diversity(values: Values, labels: Indices, real: Values, real_labels: Indices) -> float:
-    """Return how much generated samples vary within their class, as a share of how much real rows do.
-
-    Variation is the root of the mean variance over all pixels or columns. Classes of one repeated real row do not
-    count.
+def variations(values: Tensor, labels: Indices) -> dict[int, float]:
+    """Return how much samples vary within each class that occurs: the root of the mean variance over pixels or columns.
 
     Args:
-        values: Generated samples, (N, ...), as the codec holds them.
-        labels: Their classes, (N,); every class that occurs has two samples or more.
-        real: Real training rows, (M, ...), held alike.
-        real_labels: Their classes, (M,).
+        values: Samples, (N, ...), as the codec holds them, on any device; they are looked at in blocks.
+        labels: Their classes, (N,).
+    """
+    found = {}
+    for label in np.unique(labels).tolist():
+        rows = torch.from_numpy(np.flatnonzero(labels == label))
+        mean = sum(block.sum(0) for block in _blocks(values, rows)) / len(rows)
+        squared = sum((block - mean).square().sum(0) for block in _blocks(values, rows)) / len(rows)
+        found[label] = float(torch.as_tensor(squared).mean().sqrt())
+    return found
+
+
+def diversity(made: Mapping[int, float], real: Mapping[int, float]) -> float:
+    """Return how much generated samples vary within their class, as a share of how much real rows do.
+
+    Classes of one repeated real row do not count.
+
+    Args:
+        made: The `variations` of generated samples, two or more of every class that occurs.
+        real: Those of the real training rows.
 
     Returns:
         The share of the class that varies least, 0 or more; 1 if no class counts.
     """
-    shares = []
-    for label in np.unique(labels):
-        spread = _variation(real[real_labels == label])
-        if spread > 0:
-            shares.append(_variation(values[labels == label]) / spread)
-    return min(shares, default=1.0)
+    return min((spread / real[label] for label, spread in made.items() if real[label] > 0), default=1.0)
 
 
 EXPLODED = 1e6
@@ -66,5 +77,6 @@ def _looks(lines: list[dict[str, float]]) -> list[float]:
     return [line["diversity"] for line in lines if "diversity" in line]
 
 
-def _variation(values: npt.NDArray[np.generic]) -> float:
-    return float(np.sqrt(values.astype(np.float64).var(0).mean()))
+def _blocks(values: Tensor, rows: Tensor) -> Iterator[Tensor]:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield values[rows[start : start + ROWS_AT_ONCE].to(values.device)].cpu().double()

@@ -35,7 +35,7 @@ from gansynth.seeding import derive_seed, torch_generator
 from gansynth.splits import draw_split
 from gansynth.stopping import TERMINATED, stopping_postponed
 from gansynth.study import Study
-from gansynth.training.health import diversity, ended_alike, trouble
+from gansynth.training.health import diversity, ended_alike, trouble, variations
 from gansynth.training.loop import AdversarialLoop, Players, build_players
 from gansynth.training.resume import Counters, load_state, save_state
 from gansynth.training.teacher import fit_teacher
@@ -76,7 +76,8 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         return directory
     dataset = load_dataset(run.dataset)
     rows = draw_split(dataset, study, repetition).train
-    samples = dataset.samples.take(rows)
+    samples, groups = dataset.samples.take(rows), dataset.groups[rows]
+    del dataset  # training holds its own rows, once
     key = hashlib.sha256(json.dumps([request, parents], sort_keys=True).encode()).hexdigest()
     work = directory.with_name(".model.resume")
     job = _Job(study, samples, repetition, work, key, run.progress)
@@ -105,7 +106,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
                 f"gan: {counters.setbacks[-1]}, and a lower learning rate did not help {MOST_SETBACKS} times; lower"
                 " gan.learning_rate, raise gan.penalty or give more rows"
             )
-        teacher = fit_teacher(study, samples, dataset.groups[rows], _seed_index(repetition))
+        teacher = fit_teacher(study, samples, groups, _seed_index(repetition))
         networks = Networks(players.average, players.discriminator, teacher.classifier)
         save_model(draft.path, study, networks, teacher.policy, teacher.losses, samples, rows)
         lines = [json.dumps(line) + "\n" for line in counters.history]
@@ -196,6 +197,7 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
         save_state(job.work / STATE_FILE, players, counters, job.key)
     loop = AdversarialLoop(study.gan, players, job.samples, job.codec, fabric, job.seed)
     loop.rate_share = RATE_AFTER_SETBACK ** len(counters.setbacks)
+    real = variations(loop.values, job.samples.labels) if fabric.is_global_zero else {}
     started, earlier = time.monotonic(), counters.seconds
     label = f"train {repetition_label(job.repetition)}"
     shown = Progress(job.progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps)
@@ -213,7 +215,7 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
             if last or counters.step % _every(loop, LOGGED_POINTS) == 0:
                 counters.history.append(_log_line(metrics, counters, study))
                 saved = last or counters.step % _every(loop, SAVED_POINTS) == 0
-                if found := _take_stock(loop, job, counters, saved=saved):
+                if found := _take_stock(loop, job, counters, real, saved=saved):
                     return _Stopped(found, counters.seconds)
             if last:
                 break
@@ -223,14 +225,14 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
     return None
 
 
-def _take_stock(loop: AdversarialLoop, job: _Job, counters: Counters, *, saved: bool) -> str:
+def _take_stock(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapping[int, float], *, saved: bool) -> str:
     """Judge training by its log, with a look at its samples if it is to be saved, and save it if it is sound.
 
     Only the first process looks and saves; all return its judgement: where and why training went wrong, or nothing.
     """
     fabric = loop.fabric
     if saved and fabric.is_global_zero:
-        counters.history[-1]["diversity"] = _look(loop, job, counters)
+        counters.history[-1]["diversity"] = _look(loop, job, counters, real)
     found: str = fabric.broadcast(trouble(counters.history))
     if found:
         return f"{found} at step {counters.step}"
@@ -264,8 +266,11 @@ def _log_line(metrics: Mapping[str, Tensor], counters: Counters, study: Study) -
 
 
 @torch.no_grad()
-def _look(loop: AdversarialLoop, job: _Job, counters: Counters) -> float:
-    """Look at samples of the averaged generator, and return how diverse they are; save a picture, a row per class."""
+def _look(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapping[int, float]) -> float:
+    """Look at samples of the averaged generator, and return how diverse they are; save a picture, a row per class.
+
+    `real` says how much real rows vary, class by class.
+    """
     n_classes, device = len(job.samples.class_names), loop.fabric.device
     random = torch_generator(job.study.seed, "grid", device=device)  # always the same latents
     labels = torch.arange(n_classes, device=device).repeat_interleave(GRID_COLUMNS)
@@ -274,5 +279,4 @@ def _look(loop: AdversarialLoop, job: _Job, counters: Counters) -> float:
     if draw := MODALITIES[job.study.modality.kind].draw:
         rows = [np.concatenate(row, axis=1) for row in made.reshape(n_classes, GRID_COLUMNS, *made.shape[1:])]
         (job.work / f"grid-{counters.step:07d}.png").write_bytes(draw(np.concatenate(rows)))
-    held = loop.codec.hold(made).numpy()
-    return diversity(held, labels.cpu().numpy(), loop.values.cpu().numpy(), job.samples.labels)
+    return diversity(variations(loop.codec.hold(made), labels.cpu().numpy()), real)

@@ -218,3 +218,13 @@ def test_a_gpu_encodes_and_decodes_alike_without_waiting() -> None:
         torch.cuda.set_sync_debug_mode("default")
     torch.testing.assert_close(encoded.cpu(), codec.hold(samples.values), rtol=0, atol=1e-6)
     np.testing.assert_allclose(codec.decode(encoded), codec.decode(codec.hold(samples.values)), rtol=1e-5)
+
+
+def test_a_table_of_many_categories_is_chosen_from_in_blocks_of_whole_passes() -> None:
+    columns = {
+        Column(f"c{place}", "categorical", "string", ("a", "b", "c", "d")): RANDOM.integers(0, 4, 50)
+        for place in range(30)
+    }
+    codec = TableCodec.fit(samples_of(columns), TableConfig(label=LABEL))
+    assert codec.block_size % codec.pass_size == 0
+    assert codec.block_size >= codec.pass_size

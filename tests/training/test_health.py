@@ -1,22 +1,42 @@
 """What is noticed of a training that goes wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from shapes import draw_shapes
 
-from gansynth.training.health import diversity, ended_alike, trouble
+from gansynth.samples import Samples
+from gansynth.training import health
+from gansynth.training.health import diversity, ended_alike, trouble, variations
+
+
+def variation_of(samples: Samples) -> dict[int, float]:
+    return variations(torch.from_numpy(samples.values), samples.labels)
 
 
 def test_diversity_is_that_of_the_class_that_varies_least() -> None:
     real = draw_shapes(30)
-    assert diversity(real.values, real.labels, real.values, real.labels) == pytest.approx(1)
+    of_real = variation_of(real)
+    assert diversity(of_real, of_real) == pytest.approx(1)
     collapsed = real.values.copy()
     collapsed[real.labels == 1] = collapsed[real.labels == 1][0]
-    assert diversity(collapsed, real.labels, real.values, real.labels) == 0
+    assert diversity(variation_of(replace(real, values=collapsed)), of_real) == 0
     halved = (real.values * 0.5).astype(np.uint8)
-    assert diversity(halved, real.labels, real.values, real.labels) == pytest.approx(0.5, abs=0.01)
+    assert diversity(variation_of(replace(real, values=halved)), of_real) == pytest.approx(0.5, abs=0.01)
     repeated = real.take(np.zeros(5, int))
-    assert diversity(real.values[:5], real.labels[:5], repeated.values, repeated.labels) == 1
+    assert diversity({0: of_real[0]}, variation_of(repeated)) == 1
+
+
+def test_variation_does_not_depend_on_the_blocks_it_is_measured_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = draw_shapes(30)
+    expected = {
+        label: np.sqrt(real.values[real.labels == label].astype(np.float64).var(0).mean()) for label in range(3)
+    }
+    assert variation_of(real) == pytest.approx(expected)
+    monkeypatch.setattr(health, "ROWS_AT_ONCE", 7)
+    assert variation_of(real) == pytest.approx(expected)
 
 
 def test_trouble_is_a_loss_that_is_not_finite_or_diversity_that_goes() -> None:

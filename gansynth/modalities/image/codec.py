@@ -1,5 +1,6 @@
 """Images between storage (uint8, channels last) and networks (float in [-1, 1], channels first)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from gansynth.samples import Samples
 
 PASS_SIZE = 64
 PASS_PIXELS = PASS_SIZE * 64 * 64
+BLOCK_SIZE = 1024
+BLOCK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,11 @@ class ImageCodec:
         """How many images networks make in one pass: 64, and fewer of large ones."""
         _, height, width = self.shape
         return min(max(PASS_PIXELS // (height * width), 1), PASS_SIZE)
+
+    @property
+    def block_size(self) -> int:
+        """How many images are chosen and written at a time: 1024, and fewer of large ones."""
+        return min(max(BLOCK_BYTES // math.prod(self.shape), 1), BLOCK_SIZE)
 
     @classmethod
     def fit(cls, samples: Samples, config: ImageConfig) -> "ImageCodec":  # noqa: ARG003  # one signature for all

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from gansynth.modalities.table.config import TableConfig
 from gansynth.samples import Samples
 
 PASS_SIZE = 1024
+BLOCK_PASSES = 16
+BLOCK_CELLS = 2**23
+BLOCKS = TypeAdapter(tuple[Block, ...])
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,31 @@ class TableCodec:
         """How many rows networks make in one pass."""
         return PASS_SIZE
 
+    @property
+    def block_size(self) -> int:
+        """How many rows are chosen and written at a time: 16 passes, and fewer of very wide tables."""
+        return min(max(BLOCK_CELLS // len(self.blocks), 1), BLOCK_PASSES * PASS_SIZE)
+
     def hold(self, values: Cells | Tensor) -> Tensor:
         """Map cells, float64 (N, C), to float32 (N, D), where D is the sum of `shape`.
 
         A tensor is encoded on its device, and nothing waits for it but the first call, which copies the codec there.
         """
-        cells = torch.as_tensor(values, dtype=torch.float64)
-        coders = zip(self._on(cells.device), cells.unbind(1), strict=True)
-        return torch.cat([part for coder, column in coders for part in coder.encode(column)], dim=1)
+        cells = torch.as_tensor(values, dtype=torch.float64).T.contiguous()
+        width = sum(self.shape)
+        # a last column takes what has no place
+        encoded = torch.zeros(cells.shape[1], width + 1, device=cells.device)
+        chosen, starts = [], [0, *accumulate(sum(block.widths) for block in self.blocks)]
+        for coder, column, start in zip(self._on(cells.device), cells, starts, strict=False):
+            place, number = coder.encode(column)
+            if number is not None:
+                encoded[:, start] = number
+            if len(coder.block.widths) > (number is not None):
+                first = start + (number is not None)
+                chosen.append(torch.where(place < 0, width, place + first))
+        if chosen:
+            encoded.scatter_(1, torch.stack(chosen, dim=1), 1.0)
+        return encoded[:, :width]
 
     def inputs(self, held: Tensor) -> Tensor:
         """Return rows as `hold` has encoded them."""
@@ -93,7 +114,7 @@ class TableCodec:
     @classmethod
     def restore(cls, description: Mapping[str, Any]) -> "TableCodec":
         """Return the codec that `describe` described."""
-        return cls(tuple(TypeAdapter(Block).validate_python(block) for block in description["blocks"]))
+        return cls(BLOCKS.validate_python(description["blocks"]))
 
     def _on(self, device: torch.device) -> "list[_Coder]":
         if device not in self._held:
@@ -117,19 +138,21 @@ class _Coder:
         # where the number holds, what its place decodes to is not used
         shared = [block.other or 0.0] * self.first
         self.cells = table(shared + [np.nan if cell is None else cell for cell in block.places])
-        self.positions = torch.arange(len(self.cells), device=device)
         self.knots, self.scores = table(list(block.knots)), table(list(block.scores))
+        # of categories, whose cells are whole numbers from 0: by cell + 1 the place; 0 is a null, the last is any other
+        self.is_category = block.rest in {"zeros", "other"}
+        if self.is_category:
+            known = [-1, *(int(cell) for cell, _ in own)]
+            self.by_category = torch.full((known[-1] + 3,), self.first - 1, device=device)
+            self.by_category[self.own_cells.long() + 1] = self.own_positions
+            self.by_category[0] = self.null
 
-    def encode(self, cells: Tensor) -> list[Tensor]:
-        """Map cells (N,) to the parts (N, width) of the block."""
+    def encode(self, cells: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map cells (N,) to places in the one-hot block, -1 for none, and to numbers, if the block has them; (N,)."""
         place = self._place(cells)
-        parts = []
-        if self.block.rest == "number":
-            number = _between(cells, self.knots, self.scores)
-            parts.append(torch.where(place == 0, number, 0).float()[:, None])
-        if self.block.widths[len(parts) :]:
-            parts.append((place[:, None] == self.positions).float())
-        return parts
+        if self.block.rest != "number":
+            return place, None
+        return place, torch.where(place == 0, _between(cells, self.knots, self.scores), 0).float()
 
     def decode(self, part: Tensor) -> Tensor:
         """Map the columns of the block (N, widths) to cells (N,)."""
@@ -144,7 +167,9 @@ class _Coder:
 
     def _place(self, cells: Tensor) -> Tensor:
         """Return the position (N,) of each cell in the one-hot block, -1 where the block is all zeros."""
-        elsewhere = torch.full_like(cells, -1 if self.block.rest == "zeros" else 0, dtype=torch.int64)
+        if self.is_category:
+            return self.by_category[cells.nan_to_num(nan=-1).long().add_(1).clamp_(max=len(self.by_category) - 1)]
+        elsewhere = torch.zeros_like(cells, dtype=torch.int64)
         if len(self.own_cells):
             last = len(self.own_cells) - 1
             above = torch.searchsorted(self.own_cells, cells.contiguous()).clamp(max=last)
