@@ -35,8 +35,8 @@ class TabularConfig(GanConfig):
     )
     has_auxiliary: ClassVar[bool] = True
     auxiliary: float = with_default("auxiliary", 0.3)
-    penalty: float = with_default("penalty", 0.05)
-    kimg: float = with_default("kimg", 128)
+    penalty: float = with_default("penalty", 0.2)
+    kimg: float = with_default("kimg", 64)
     batch_size: int = with_default("batch_size", 64)
     penalty_every: int = with_default("penalty_every", 4)
     augmentation: tuple[Literal["affine", "cutout", "flip"], ...] = with_default("augmentation", ())
