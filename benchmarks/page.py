@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from gansynth.formats import gain, interval, metric_name, ordered
 from gansynth.reporting.figures import Scale, axis, forest_row, kind_of
-from gansynth.study import EvaluationConfig
+from gansynth.sections import EvaluationConfig
 
 SMALLEST_GAIN = 100 * EvaluationConfig().smallest_gain
 

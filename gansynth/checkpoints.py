@@ -28,7 +28,8 @@ from gansynth.modalities import MODALITIES
 from gansynth.modalities.base import Codec
 from gansynth.modalities.table.storage import describe, restore
 from gansynth.samples import Indices, Samples, Schema
-from gansynth.study import ComputeConfig, Study
+from gansynth.sections import ComputeConfig
+from gansynth.study import Study
 
 DESCRIPTION = "model.json"
 TRAINING_ROWS = "training_rows.safetensors"

@@ -17,8 +17,8 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 
 from gansynth import processes
 from gansynth.errors import StudyError, TrainingError
+from gansynth.sections import ComputeConfig
 from gansynth.stopping import stopping_postponed
-from gansynth.study import ComputeConfig
 
 log = logging.getLogger(__name__)
 

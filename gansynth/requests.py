@@ -14,7 +14,8 @@ from gansynth.errors import ArtifactError
 from gansynth.runs import Run
 
 if TYPE_CHECKING:  # a study brings torch with it, and what only reads manifests shall come at once
-    from gansynth.study import GenerationConfig, Study
+    from gansynth.sections import GenerationConfig
+    from gansynth.study import Study
 
 NO_CONTENT = {"repetitions", "arms", "alpha", "smallest_gain", "anomaly"}
 """Settings of the evaluation that decide which arms there are and how they are judged, not what an arm is."""

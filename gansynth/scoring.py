@@ -25,7 +25,8 @@ from gansynth.progress import Progress
 from gansynth.remote import is_url
 from gansynth.runs import Run, hold_folder
 from gansynth.samples import Indices, Samples, Values
-from gansynth.study import Study, is_named
+from gansynth.sections import is_named
+from gansynth.study import Study
 
 ROWS_AT_ONCE = 4096
 SCHEMA = pa.schema(

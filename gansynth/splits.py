@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from gansynth.errors import EvaluationError, StudyError
 from gansynth.samples import Dataset, Indices, Split
+from gansynth.sections import ScarcityConfig
 from gansynth.seeding import numpy_generator
-from gansynth.study import ScarcityConfig, Study
+from gansynth.study import Study
 
 PROVIDED_TEST_SHARE = 0.5
 """Share of a source's own test rows that each repetition draws. Fewer cost precision, more make repetitions alike."""

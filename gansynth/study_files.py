@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.remote import is_url
 from gansynth.runs import Run
-from gansynth.study import Study, fill_defaults, is_named
+from gansynth.sections import is_named
+from gansynth.study import Study, fill_defaults
 
 LONGEST_VALUE = 80
 PATHS = (("source", "path"), ("evaluation", "inception_weights"))

@@ -8,7 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from gansynth import generation
 from gansynth.generation import Batch
 from gansynth.runs import Run
-from gansynth.study import ComputeConfig, Study
+from gansynth.sections import ComputeConfig
+from gansynth.study import Study
 from pipelines.artifacts import show_batch
 from pipelines.stages import Unit, Work
 from pipelines.workers import in_worker

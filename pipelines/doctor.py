@@ -16,7 +16,7 @@ from rich.table import Table
 
 from gansynth.devices import make_training_fabric
 from gansynth.errors import StudyError
-from gansynth.study import ComputeConfig
+from gansynth.sections import ComputeConfig
 from gansynth.study_files import load_study
 from pipelines.workers import worker_count
 

@@ -10,7 +10,7 @@ from typing import Any
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from gansynth.errors import StudyError
-from gansynth.study import ComputeConfig
+from gansynth.sections import ComputeConfig
 from pipelines.workers import worker_count
 
 

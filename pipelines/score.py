@@ -8,7 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from gansynth import scoring
 from gansynth.runs import Run
 from gansynth.scoring import Scored
-from gansynth.study import ComputeConfig, Study, is_named
+from gansynth.sections import ComputeConfig, is_named
+from gansynth.study import Study
 from gansynth.study_files import read_study
 from pipelines.artifacts import show_scores
 from pipelines.stages import Unit, Work

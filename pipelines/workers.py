@@ -30,7 +30,8 @@ from threadpoolctl import threadpool_limits
 from gansynth.artifacts import read_manifest
 from gansynth.errors import GansynthError
 from gansynth.runs import Run
-from gansynth.study import ComputeConfig, Study
+from gansynth.sections import ComputeConfig
+from gansynth.study import Study
 
 P = ParamSpec("P")
 Result = TypeVar("Result")

@@ -16,7 +16,8 @@ from gansynth.gans import ResidualConfig
 from gansynth.modalities import ImageConfig
 from gansynth.runs import Run
 from gansynth.samples import Dataset, Samples
-from gansynth.study import EvaluationConfig, GenerationConfig, SourceConfig, SplitConfig, Study
+from gansynth.sections import EvaluationConfig, GenerationConfig, SourceConfig, SplitConfig
+from gansynth.study import Study
 
 
 @pytest.fixture

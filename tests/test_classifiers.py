@@ -7,7 +7,7 @@ from shapes import draw_shapes
 from gansynth.classifiers import Batches, Diet
 from gansynth.devices import make_fabric
 from gansynth.modalities.image import Codec, ImageConfig
-from gansynth.study import ComputeConfig
+from gansynth.sections import ComputeConfig
 
 
 def make_batches(diet: Diet) -> Batches:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from gansynth.study import Study, is_named
+from gansynth.sections import is_named
+from gansynth.study import Study
 from gansynth.study_files import load_study
 from pipelines.cli import app
 from pipelines.docs import pages

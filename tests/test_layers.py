@@ -27,6 +27,7 @@ GROUND = (
 )
 AXES = ("modalities", "gans")
 STUDY = (
+    "sections",
     "study",
     "study_files",
     "arms",

@@ -4,8 +4,9 @@ from shapes import draw_shapes
 
 from gansynth.errors import EvaluationError, StudyError
 from gansynth.samples import Dataset, Samples, Split
+from gansynth.sections import ScarcityConfig, SplitConfig
 from gansynth.splits import class_caps, draw_split, inner_folds, shared_rows
-from gansynth.study import ScarcityConfig, SplitConfig, Study
+from gansynth.study import Study
 
 
 def dataset(per_class: int = 30, test_per_class: int = 0, groups: np.ndarray | None = None) -> Dataset:

@@ -15,8 +15,9 @@ from gansynth.ingestion import ingest
 from gansynth.reporting import report
 from gansynth.requests import expected
 from gansynth.runs import Run
+from gansynth.sections import ScarcityConfig
 from gansynth.states import StoredStudy, find_runs, read_state
-from gansynth.study import ScarcityConfig, Study
+from gansynth.study import Study
 from gansynth.study_files import save_study
 from gansynth.training import train, train_repetition
 

@@ -30,7 +30,8 @@ from gansynth.remote import Remote, is_url
 from gansynth.requests import samples_request
 from gansynth.results import current_summary
 from gansynth.runs import Run, hold_folder
-from gansynth.study import ComputeConfig, GenerationConfig, Study
+from gansynth.sections import ComputeConfig, GenerationConfig
+from gansynth.study import Study
 from gansynth.study_files import read_study
 
 MOST_SHARDS = 100_000

@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 
 from gansynth.errors import StudyError
 from gansynth.samples import Indices
+from gansynth.sections import FileFormat, GenerationConfig
 from gansynth.settings import Settings
-from gansynth.study import FileFormat, GenerationConfig
 
 MOST_SAMPLES = 10**10
 

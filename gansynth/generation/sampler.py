@@ -19,8 +19,8 @@ from scipy.special import ndtri
 from gansynth.checkpoints import TrainedModel
 from gansynth.gans.base import Generator
 from gansynth.samples import Indices, Values
+from gansynth.sections import GenerationConfig
 from gansynth.seeding import derive_seed
-from gansynth.study import GenerationConfig
 from gansynth.threads import in_threads
 
 Floats = npt.NDArray[np.float32]

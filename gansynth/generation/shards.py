@@ -12,7 +12,7 @@ import numpy as np
 
 from gansynth.generation.filters import RANKINGS
 from gansynth.samples import Indices
-from gansynth.study import GenerationConfig
+from gansynth.sections import GenerationConfig
 
 PATIENCE = 10
 """A class is given up after this many times its planned candidates, when nearly all are near copies."""

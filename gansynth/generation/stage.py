@@ -22,7 +22,8 @@ from gansynth.provenance import Origin, delivery_seed
 from gansynth.requests import model_parent, synthetic_request
 from gansynth.results import Summary
 from gansynth.runs import Run, repetition_label
-from gansynth.study import GenerationConfig, Study
+from gansynth.sections import GenerationConfig
+from gansynth.study import Study
 from gansynth.threads import ahead
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gansynth.artifacts import file_digest
 from gansynth.errors import SourceError
-from gansynth.study import is_named
+from gansynth.sections import is_named
 
 LABELS_FILE = "labels.csv"
 TORCHVISION_PREFIX = "torchvision:"

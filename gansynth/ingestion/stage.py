@@ -26,7 +26,8 @@ from gansynth.progress import Progress
 from gansynth.remote import is_url
 from gansynth.runs import COLUMNS_FILE, QUARANTINE_FILE, Run
 from gansynth.samples import Dataset, Indices, Samples
-from gansynth.study import SourceConfig, Study
+from gansynth.sections import SourceConfig
+from gansynth.study import Study
 from gansynth.study_files import save_study
 
 OF_INGESTION = {"kind", "size", "channels", "fit", "label", "columns"}

@@ -21,7 +21,7 @@ from gansynth.modalities.table.cells import listed, to_cells
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
 from gansynth.modalities.table.rows import prepare
 from gansynth.samples import Schema, Values
-from gansynth.study import is_named
+from gansynth.sections import is_named
 
 KINDS: dict[str, Literal["numeric", "datetime"]] = {"numeric": "numeric", "integer": "numeric", "datetime": "datetime"}
 """As what columns are prepared: whether their text stands for numbers or times. All others are categories."""

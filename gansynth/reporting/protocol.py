@@ -8,7 +8,8 @@ from gansynth.gans.base import PenaltyName
 from gansynth.modalities import ImageConfig, TableConfig
 from gansynth.modalities.table.estimators import is_estimator
 from gansynth.reporting.findings import Findings
-from gansynth.study import ScarcityConfig, Study
+from gansynth.sections import ScarcityConfig
+from gansynth.study import Study
 
 POLICY_NAMES: dict[str, str] = {
     "none": "none",

@@ -23,7 +23,8 @@ from gansynth.modalities.image.storage import features, image_column
 from gansynth.requests import model_parent, synthetic_request
 from gansynth.runs import Run
 from gansynth.samples import Dataset, Samples
-from gansynth.study import SourceConfig, Study, is_named
+from gansynth.sections import SourceConfig, is_named
+from gansynth.study import Study
 from gansynth.study_files import load_study
 from gansynth.training import train_repetition
 

@@ -6,7 +6,8 @@ from shapes import draw_shapes
 from gansynth.evaluation.pictures import blinded
 from gansynth.modalities.image.storage import encode_png
 from gansynth.samples import Samples
-from gansynth.study import SourceConfig, Study
+from gansynth.sections import SourceConfig
+from gansynth.study import Study
 
 STUDY = Study(name="shapes", source=SourceConfig(path="."))
 

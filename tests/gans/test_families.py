@@ -13,7 +13,7 @@ from gansynth.gans import FAMILIES, ResidualConfig
 from gansynth.gans.losses import LOSSES
 from gansynth.modalities.image import Codec, ImageConfig
 from gansynth.samples import Samples
-from gansynth.study import ComputeConfig
+from gansynth.sections import ComputeConfig
 from gansynth.training.loop import AdversarialLoop, Players, build_players
 from gansynth.training.resume import Counters, load_state, save_state
 

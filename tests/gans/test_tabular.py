@@ -8,7 +8,7 @@ from gansynth.devices import make_fabric
 from gansynth.gans import FAMILIES
 from gansynth.modalities.table import Codec, TableConfig
 from gansynth.samples import Column, Samples, Schema
-from gansynth.study import ComputeConfig
+from gansynth.sections import ComputeConfig
 from gansynth.training.loop import AdversarialLoop, build_players
 
 FAMILY = FAMILIES["tabular"]

@@ -21,7 +21,8 @@ from gansynth.generation.shards import divide, most_candidates
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, batch_seed
 from gansynth.results import Summary
 from gansynth.runs import Run
-from gansynth.study import GenerationConfig, ScarcityConfig, Study
+from gansynth.sections import GenerationConfig, ScarcityConfig
+from gansynth.study import Study
 from gansynth.study_files import check_settings
 
 RunMaker = Callable[..., tuple[Run, Study]]

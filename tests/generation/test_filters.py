@@ -7,7 +7,7 @@ from gansynth.checkpoints import TrainedModel
 from gansynth.generation.filters import CopyDetector, select
 from gansynth.generation.sampler import Candidates, Sampler
 from gansynth.modalities.image.storage import Pixels
-from gansynth.study import GenerationConfig
+from gansynth.sections import GenerationConfig
 
 
 def made_up(agreement: list[float], logits: list[float]) -> Candidates:

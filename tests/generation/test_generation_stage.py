@@ -15,8 +15,9 @@ from gansynth.generation.sampler import Sampler
 from gansynth.generation.stage import origin_of
 from gansynth.results import Summary
 from gansynth.runs import Run
+from gansynth.sections import ComputeConfig
 from gansynth.seeding import derive_seed
-from gansynth.study import ComputeConfig, Study
+from gansynth.study import Study
 
 RunMaker = Callable[..., tuple[Run, Study]]
 

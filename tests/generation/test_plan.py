@@ -4,7 +4,7 @@ import pytest
 from gansynth.errors import StudyError
 from gansynth.generation.plan import class_counts, split_by_weight
 from gansynth.samples import Indices
-from gansynth.study import GenerationConfig
+from gansynth.sections import GenerationConfig
 
 TRAINING = np.array([200, 10, 45])
 

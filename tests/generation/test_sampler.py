@@ -4,7 +4,7 @@ from scipy import stats
 
 from gansynth.checkpoints import TrainedModel
 from gansynth.generation.sampler import Candidates, Sampler, latents
-from gansynth.study import GenerationConfig
+from gansynth.sections import GenerationConfig
 
 JUDGED = GenerationConfig(filters=("discriminator",))
 

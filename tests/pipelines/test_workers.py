@@ -15,7 +15,8 @@ from gansynth.artifacts import publish, read_manifest
 from gansynth.errors import GansynthError, TrainingError
 from gansynth.runs import Run
 from gansynth.samples import Samples
-from gansynth.study import ComputeConfig, Study
+from gansynth.sections import ComputeConfig
+from gansynth.study import Study
 from gansynth.training import train_repetition
 from pipelines.workers import LOG_FILE, in_worker, stop_workers, warm_up, worker_count
 

@@ -30,7 +30,8 @@ from gansynth.errors import StudyError, TrainingError
 from gansynth.gans import FAMILIES
 from gansynth.modalities.image import Codec
 from gansynth.runs import Run
-from gansynth.study import ComputeConfig, Study
+from gansynth.sections import ComputeConfig
+from gansynth.study import Study
 from gansynth.study_files import save_study
 from gansynth.training import train_repetition
 from gansynth.training.__main__ import main

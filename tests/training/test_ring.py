@@ -7,7 +7,7 @@ from gansynth.devices import make_fabric
 from gansynth.gans import MlpConfig
 from gansynth.modalities.image import Codec, ImageConfig
 from gansynth.samples import Samples
-from gansynth.study import ComputeConfig
+from gansynth.sections import ComputeConfig
 from gansynth.training.loop import AdversarialLoop, build_players
 
 MODES = 8

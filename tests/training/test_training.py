@@ -22,7 +22,8 @@ from gansynth.errors import ArtifactError, TrainingError
 from gansynth.gans import FAMILIES, MlpConfig
 from gansynth.runs import METRICS_FILE, Run
 from gansynth.samples import Samples
-from gansynth.study import ComputeConfig, Study
+from gansynth.sections import ComputeConfig
+from gansynth.study import Study
 from gansynth.training import train_repetition
 
 MakeRun = Callable[[Samples, Samples], Run]
