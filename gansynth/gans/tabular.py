@@ -33,6 +33,10 @@ class TabularConfig(GanConfig):
         gt=0,
         description="Temperature of the categories that are drawn; below 1 they are sharper.",
     )
+    per_class: bool = Field(
+        default=False,
+        description="Give the generator layers of their own for each class, instead of layers that all classes share.",
+    )
     has_auxiliary: ClassVar[bool] = True
     auxiliary: float = with_default("auxiliary", 0.3)
     penalty: float = with_default("penalty", 0.2)
@@ -40,6 +44,21 @@ class TabularConfig(GanConfig):
     batch_size: int = with_default("batch_size", 64)
     penalty_every: int = with_default("penalty_every", 4)
     augmentation: tuple[Literal["affine", "cutout", "flip"], ...] = with_default("augmentation", ())
+
+
+class ClassLinear(nn.Linear):
+    """A linear layer of its own for each of `n_classes` classes, all in one matrix; with 1, all share it."""
+
+    def __init__(self, inputs: int, outputs: int, n_classes: int) -> None:
+        super().__init__(inputs, outputs * n_classes)
+        self.n_classes = n_classes
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]  # labels choose the layer
+        outputs = super().forward(inputs)
+        if self.n_classes == 1:
+            return outputs
+        rows = torch.arange(len(inputs), device=inputs.device)
+        return outputs.view(len(rows), self.n_classes, -1)[rows, labels]
 
 
 class Generator(nn.Module):
@@ -57,9 +76,10 @@ class Generator(nn.Module):
         chosen = [column for block in blocks for column in block]
         self.latent_dim = config.latent_dim + len(chosen)
         self.label = nn.Embedding(n_classes, config.width)
-        self.first = nn.Linear(config.latent_dim, config.width)
-        self.others = nn.ModuleList(nn.Linear(config.width, config.width) for _ in range(config.depth - 1))
-        self.last = nn.Linear(config.width, sum(shape))
+        owners = n_classes if config.per_class else 1
+        self.first = ClassLinear(config.latent_dim, config.width, owners)
+        self.others = nn.ModuleList(ClassLinear(config.width, config.width, owners) for _ in range(config.depth - 1))
+        self.last = ClassLinear(config.width, sum(shape), owners)
         # `places`: one-hot blocks as the rows of a matrix, filled up with their first column
         widest = max(map(len, blocks), default=0)
         members = torch.zeros(len(blocks), sum(shape))
@@ -81,10 +101,10 @@ class Generator(nn.Module):
             self.register_buffer(name, value, persistent=False)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        hidden = F.leaky_relu(self.first(latents[:, : self.own_dim]) + self.label(labels), 0.2)
+        hidden = F.leaky_relu(self.first(latents[:, : self.own_dim], labels) + self.label(labels), 0.2)
         for layer in self.others:
-            hidden = F.leaky_relu(layer(hidden), 0.2)
-        row: Tensor = self.last(hidden)
+            hidden = F.leaky_relu(layer(hidden, labels), 0.2)
+        row: Tensor = self.last(hidden, labels)
         if not self.n_blocks:
             return row.tanh()
         drawn, numbers = self._draw(row, latents[:, self.own_dim :]), self.get_buffer("numbers")

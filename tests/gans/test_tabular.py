@@ -56,6 +56,16 @@ def test_a_row_follows_from_its_latent_whatever_the_batch() -> None:
     assert set(drawn[:, 1:4].argmax(1).tolist()) == {0, 1, 2}
 
 
+def test_layers_of_each_class_learn_from_its_rows_alone() -> None:
+    players = build_players(FAMILY.config(per_class=True), "tabular", (1, 3), 3, seed=0)
+    rows = players.generator(torch.randn(6, players.generator.latent_dim), torch.tensor([0, 0, 2, 2, 0, 2]))
+    rows.square().sum().backward()
+    for name, parameter in players.generator.named_parameters():
+        assert parameter.grad is not None
+        of_classes = parameter.grad.chunk(3)
+        assert [bool(part.any()) for part in of_classes] == [True, False, True], name
+
+
 def trained_on(samples: Samples, settings: dict[str, object]) -> tuple[Codec, AdversarialLoop]:
     codec = Codec.fit(samples, TableConfig(label="y"))
     config = FAMILY.config.model_validate(settings)
@@ -77,8 +87,9 @@ def drawn_from(codec: Codec, loop: AdversarialLoop, asked: torch.Tensor) -> np.n
         {"auxiliary": 0},
         {"loss": "hinge", "penalty_kind": "r1"},
         {"loss": "wasserstein", "penalty_kind": "interpolated", "penalty": 10.0},
+        {"per_class": True},
     ],
-    ids=["relativistic", "hinge", "wasserstein"],
+    ids=["relativistic", "hinge", "wasserstein", "layers of each class"],
 )
 def test_every_loss_learns_what_the_label_means(settings: dict[str, object]) -> None:
     codec, loop = trained_on(rule_of_thumb(400, 0.1), {"kimg": 40} | settings)
