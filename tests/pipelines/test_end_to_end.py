@@ -27,11 +27,34 @@ from gansynth.study_files import read_study
 Start = Callable[..., "subprocess.Popen[str]"]
 PATIENCE = 300
 
+NOTE_ADDRESSES = """
+import os, sys
+
+def note(event, arguments):
+    if event in ("socket.bind", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+        address = arguments[0] if isinstance(arguments[0], str) else arguments[1]
+        host = address[0] if isinstance(address, tuple) else address
+        # one write of so few bytes is not mixed with that of another process
+        descriptor = os.open(os.environ["ADDRESSES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(descriptor, f"{event} {host}\\n".encode())
+        os.close(descriptor)
+
+sys.addaudithook(note)
+"""
+"""Lets Python, before it starts any program, note every address that this listens on, calls or looks up."""
+
 
 @pytest.fixture(scope="module")
-def augmented(start: Start) -> tuple[str, str]:
+def addresses(workplace: Path) -> Path:
+    """The file in which the addresses of the first run, its workers and its server are noted."""
+    (workplace / "sitecustomize.py").write_text(NOTE_ADDRESSES)
+    return workplace / "addresses.txt"
+
+
+@pytest.fixture(scope="module")
+def augmented(start: Start, addresses: Path) -> tuple[str, str]:
     """What `gansynth augment` printed, and what it told on the way."""
-    process = start("augment", "tiny.toml")
+    process = start("augment", "tiny.toml", PYTHONPATH=str(addresses.parent), ADDRESSES=str(addresses))
     output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     return output, errors
@@ -89,6 +112,13 @@ def test_augment_leaves_a_complete_run_folder(augmented: tuple[str, str], workpl
     assert not run.progress.exists() or not list(run.progress.iterdir())
     page = (workplace / "reports" / "tiny" / "index.html").read_bytes()
     assert page == (run.report / "index.html").read_bytes()
+
+
+def test_augment_calls_and_answers_this_machine_alone(augmented: tuple[str, str], addresses: Path) -> None:  # noqa: ARG001 - it made the run
+    noted = [line.split(" ", 1) for line in addresses.read_text().splitlines()]
+    assert {"socket.bind", "socket.connect"} <= {event for event, _ in noted}
+    # a path is a socket in a folder
+    assert {host for _, host in noted if not host.startswith("/")} <= {"127.0.0.1", "::1", "localhost"}
 
 
 def test_augment_tells_a_line_for_each_unit_and_nothing_else(augmented: tuple[str, str]) -> None:
