@@ -5,13 +5,15 @@ balance of the classes, no moving average, no metrics, no schedule, no Fabric.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gansynth.gans import GanConfig
+from gansynth.gans import AnyGan
 from gansynth.gans.augmentation import augment
+from gansynth.gans.base import Generator
 from gansynth.modalities.image import Codec, ImageConfig
 from gansynth.samples import Samples
 from gansynth.seeding import BatchRandom
@@ -33,7 +35,7 @@ class Levers:
 class BareLoop:
     """One step of both networks at a time."""
 
-    def __init__(self, config: GanConfig, samples: Samples, levers: Levers) -> None:
+    def __init__(self, config: AnyGan, samples: Samples, levers: Levers) -> None:
         self.config, self.levers = config, levers
         self.codec = Codec.fit(samples, ImageConfig())
         players = build_players(config, config.kind, self.codec.shape, len(samples.class_names), seed=0)
@@ -49,7 +51,7 @@ class BareLoop:
             self.generator.compile()
         self.values, self.labels = torch.from_numpy(samples.values), torch.from_numpy(samples.labels)
         self.random = torch.Generator().manual_seed(0)
-        self.latent_dim = players.generator.latent_dim
+        self.latent_dim = cast(Generator, players.generator).latent_dim
 
     def step(self, number: int) -> None:
         """Update the discriminator, then the generator."""
@@ -79,5 +81,5 @@ class BareLoop:
 
     def _update(self, player: int, loss: Tensor) -> None:
         self.optimisers[player].zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types there
         self.optimisers[player].step()

@@ -160,12 +160,13 @@ def gains_by_repetition(report: dict[str, Any], scores: pd.DataFrame) -> pd.Data
     references |= {"the best arm without a GAN": report["verdict"]["best_without_gan"]}
     sizes = {"correlation": report["correlation"], "n_test": sum(report["test_rows"].values())}
     sizes["rare_n_test"] = sum(report["test_rows"][name] for name in rare_third(report))
-    return pd.concat(
+    gains: pd.DataFrame = pd.concat(
         (courses[arm] - courses[reference]).rename("gain").reset_index().assign(arm=arm, against=against, **sizes)
         for arm in report["arms"]
         if arm not in without
         for against, reference in references.items()
     )
+    return gains
 
 
 def average(gains: pd.DataFrame) -> pd.DataFrame:

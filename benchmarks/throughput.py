@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import joblib
 import pandas as pd
@@ -35,11 +35,13 @@ from gansynth.checkpoints import load_model
 from gansynth.classifiers import Batches, Diet, fit_classifier
 from gansynth.datasets import load_dataset
 from gansynth.devices import make_fabric
+from gansynth.gans.base import Generator
 from gansynth.generation import Batch, export
 from gansynth.ingestion import ingest
-from gansynth.modalities.image import Codec, Policy, augment
+from gansynth.modalities.image import Codec, ImageConfig, Policy, augment
 from gansynth.runs import Run
 from gansynth.samples import Samples
+from gansynth.sections import FileFormat
 from gansynth.seeding import torch_generator
 from gansynth.splits import draw_split
 from gansynth.study import Study
@@ -141,7 +143,7 @@ def several(step: Callable[[int], object], count: int) -> Callable[[], None]:
 
 def measure_training(bench: Bench) -> Iterator[tuple[str, str, float]]:
     """Compare our loop with a bare one."""
-    config, codec = bench.study.gan, Codec.fit(bench.samples, bench.study.modality)
+    config, codec = bench.study.gan, Codec.fit(bench.samples, ImageConfig())
     players = build_players(config, config.kind, codec.shape, len(bench.samples.class_names), seed=0)
     loop = AdversarialLoop(config, players, bench.samples, codec, make_fabric(bench.study.compute), seed=0)
     bare = BareLoop(config, bench.samples, Levers())
@@ -154,13 +156,14 @@ def measure_generation(bench: Bench) -> Iterator[tuple[str, str, float]]:
     """Compare samples in files with the generator's forward pass, and the memory of many with that of few."""
     count = bench.effort.samples
     model = load_model(bench.run.model(None), bench.study.compute)
-    latents, labels = torch.randn(PASS, model.generator.latent_dim), torch.zeros(PASS, dtype=torch.long)
+    generator = cast(Generator, model.generator)
+    latents, labels = torch.randn(PASS, generator.latent_dim), torch.zeros(PASS, dtype=torch.long)
 
     @torch.inference_mode()
     def forward(_: int) -> None:
-        model.generator(latents, labels)
+        generator(latents, labels)
 
-    def write(file_format: str, oversample: float) -> None:
+    def write(file_format: FileFormat, oversample: float) -> None:
         shutil.rmtree(OUT / file_format, ignore_errors=True)
         generation = bench.study.generation.model_copy(update={"oversample": oversample})
         save_study(bench.study.model_copy(update={"generation": generation}), bench.run.study_file)
@@ -219,7 +222,8 @@ def flow_effort(bench: Bench, count: int, workers: int) -> tuple[float, float]:
     shutil.rmtree(out, ignore_errors=True)
     options = {"count": count, "shard-size": count // 8, "out": out, "set": f"compute.workers={workers}"}
     arguments = [f"--{name}={value}" for name, value in options.items()]
-    command = [Path(sys.executable).with_name("gansynth"), "generate", bench.run.root, *arguments, "--log-format=json"]
+    program = str(Path(sys.executable).with_name("gansynth"))
+    command = [program, "generate", str(bench.run.root), *arguments, "--log-format=json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own words
     told = [json.loads(line) for line in done.stderr.splitlines()]
     seconds = next(float(record["seconds"]) for record in told if record.get("state") == "done")
@@ -231,7 +235,8 @@ def flow_effort(bench: Bench, count: int, workers: int) -> tuple[float, float]:
 def measure_evaluation(bench: Bench) -> Iterator[tuple[str, str, float]]:
     """Measure what the data of a classifier's step cost, and what a second process gains."""
     steps, study = bench.effort.steps, bench.study
-    codec, fabric = Codec.fit(bench.samples, bench.study.modality), make_fabric(study.compute)
+    settings = ImageConfig()
+    codec, fabric = Codec.fit(bench.samples, settings), make_fabric(study.compute)
     random = torch_generator(0, "batches")
     batches = Batches(Diet(bench.samples), codec, fabric, study.evaluation.batch_size, random)
     runners: dict[str, Callable[[], object]] = {
@@ -240,13 +245,13 @@ def measure_evaluation(bench: Bench) -> Iterator[tuple[str, str, float]]:
     }
 
     def augment_with(policy: Policy, _: int) -> None:
-        augment(*batches.draw(), policy, study.modality, random)
+        augment(*batches.draw(), policy, settings, random)
 
-    for policy in study.modality.classical:
+    for policy in settings.classical:
         runners[policy] = several(partial(augment_with, policy), steps)
     taken = race(runners, bench.effort.rounds)
     yield "time for drawing a batch", "the whole step", taken["drawing its batch"] / taken["a whole step"]
-    for policy in study.modality.classical:
+    for policy in settings.classical:
         share = taken[policy] / taken["a whole step"]
         yield f"time for drawing and augmenting it, {policy}", "the whole step with affine", share
     code = (

@@ -18,7 +18,8 @@ ROUNDS = 20
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
     """Fit for some epochs; tell what set-up, until the first batch is drawn, and training took, in CPU seconds."""
-    table, drawn = pd.read_parquet(job["table"]), []
+    table = pd.read_parquet(job["table"])
+    drawn: list[float] = []
     original = DataSampler.sample_condvec
 
     def noting(sampler: DataSampler, batch: int) -> object:

@@ -25,7 +25,7 @@ from gansynth.study_files import read_study
 GAIN = OUT / "gain.csv"
 EPOCHS = 300
 BATCH = 500
-METRICS = ("average_precision", "macro_f1")
+METRICS = ("minority_average_precision", "macro_f1", "roc_auc")
 
 
 def measure(python: Path, folders: list[Path], repetitions: int | None, *, quick: bool) -> None:
@@ -57,17 +57,20 @@ def _scores(python: Path, run: Run, study: Study, repetition: int, *, quick: boo
     dataset = load_dataset(run.dataset)
     split = draw_split(dataset, study, repetition)
     train, test = dataset.samples.take(split.train), dataset.samples.take(split.test)
+    minority = int(train.counts.argmin())
     for arm in study.evaluation.arms:
         stored = pq.read_table(run.arm(repetition, arm) / PREDICTIONS_FILE)
         if not np.array_equal(stored["row"].to_numpy(), split.test):
             raise SystemExit(f"{run.root}: its test rows are not drawn again by these versions; run the study again")
-        yield {"arm": arm} | score(test.labels, np.array(stored["probabilities"].to_pylist()))
+        said = np.array(stored["probabilities"].to_pylist())
+        yield {"arm": arm} | score(test.labels, said, stored["predicted"].to_numpy(), minority)
     steps = read_manifest(run.model(repetition)).counts["steps"]
     for name, epochs in (("CTGAN, 300 epochs", EPOCHS), ("CTGAN, equal steps", _epochs(steps, len(train)))):
         made = _ctgan_rows(python, train, round(study.generation.amount), 1 if quick else epochs, repetition)
         both = Diet(Samples.concatenate([train, made]), balanced=False)
         classifier = fit_classifier(study, both, study.evaluation.steps, repetition, "arm")
-        yield {"arm": name} | score(test.labels, classifier.probabilities(test.values))
+        said = classifier.probabilities(test.values)
+        yield {"arm": name} | score(test.labels, said, said.argmax(axis=1), minority)
 
 
 def _epochs(steps: int, rows: int) -> int:
@@ -85,7 +88,7 @@ def _ctgan_rows(python: Path, train: Samples, count: int, epochs: int, seed: int
     ask = partial(run_peer, python, model=OUT / "gain.pt", out=out, classes=train.class_names, label=label, count=count)
     ask(task="balance", **fit)
     rows = pd.read_parquet(out)
-    labels = pd.Index(train.class_names).get_indexer(rows[label]).astype(np.int64)
+    labels = pd.Index(train.class_names).get_indexer(pd.Index(rows[label])).astype(np.int64)
     return Samples(from_frame(rows.drop(columns=label), train.columns), labels, train.class_names, train.schema)
 
 
@@ -100,7 +103,7 @@ def from_frame(rows: pd.DataFrame, columns: tuple[Column, ...]) -> np.ndarray:
     cells = np.empty((len(rows), len(columns)))
     for place, (name, column) in enumerate(zip(rows, columns, strict=True)):
         if column.categories:
-            found = pd.Index(column.categories).get_indexer(rows[name])
+            found = pd.Index(column.categories).get_indexer(pd.Index(rows[name]))
             cells[:, place] = np.where(found < 0, np.nan, found)
         else:
             cells[:, place] = rows[name]
@@ -110,6 +113,10 @@ def from_frame(rows: pd.DataFrame, columns: tuple[Column, ...]) -> np.ndarray:
 def _values(column: Column, cells: np.ndarray) -> np.ndarray:
     nulls = np.isnan(cells)
     if column.categories:
-        return np.array([*column.categories, MISSING], dtype=object)[np.where(nulls, -1, cells).astype(int)]
+        named: np.ndarray = np.array([*column.categories, MISSING], dtype=object)[
+            np.where(nulls, -1, cells).astype(int)
+        ]
+        return named
     filled = np.where(nulls, np.median(cells[~nulls]) if (~nulls).any() else 0.0, cells)
-    return filled.round().astype(np.int64) if column.kind == "integer" else filled
+    numbers: np.ndarray = filled.round().astype(np.int64) if column.kind == "integer" else filled
+    return numbers

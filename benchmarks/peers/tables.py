@@ -73,7 +73,10 @@ def rows_of_each(table: pd.DataFrame, label: str, count: int) -> pd.DataFrame:
 
 def read_parquet_folder(folder: Path, columns: list[str]) -> pd.DataFrame:
     """Return some columns of all the Parquet files in a folder."""
-    return pd.concat([pq.read_table(file, columns=columns).to_pandas() for file in sorted(folder.glob("*.parquet"))])
+    parts: list[pd.DataFrame] = [
+        pq.read_table(file, columns=columns).to_pandas() for file in sorted(folder.glob("*.parquet"))
+    ]
+    return pd.concat(parts)
 
 
 def _categories(random: np.random.Generator, name: str, count: int, rows: int) -> np.ndarray:
