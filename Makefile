@@ -4,7 +4,7 @@ INSTALLED := .venv/.installed
 CHROMIUM ?= chromium
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help demo test test-all test-ui check docs bench-gain bench-speed bench-peers clean
+.PHONY: help demo test test-all test-ui check docs bench-gain bench-speed bench-peers audit clean
 
 help:
 	@echo "make demo        install, and run the main job on the data that ship with the project"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench-gain  measure the gain on the data that ship, from 10 images a class to a long tail"
 	@echo "make bench-speed measure speed: training, generation, evaluation, and the settings behind them"
 	@echo "make bench-peers measure tables beside CTGAN, which gets an environment of its own"
+	@echo "make audit       ask for known holes of the pinned libraries; needs the network"
 	@echo "make clean       remove caches and what was built; runs and .venv stay"
 
 demo: $(INSTALLED)
@@ -46,6 +47,11 @@ bench-speed: $(INSTALLED)
 
 bench-peers: $(INSTALLED)
 	$(BIN)/python -m benchmarks.peers
+
+audit:
+	$(PYTHON) -m venv build/audit-venv
+	build/audit-venv/bin/pip install --quiet pip-audit
+	build/audit-venv/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 docs: $(INSTALLED)
 	$(BIN)/python -m pipelines.docs
