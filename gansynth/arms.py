@@ -11,6 +11,7 @@ class Arm(NamedTuple):
         weighted: Every class counts equally much in the loss.
         augmented: Real rows are augmented classically.
         synthetic: There are synthetic samples.
+        copied: Each synthetic sample is replaced by a copy of a training row of its class.
         shuffled: Their labels are shuffled.
         tuned: How probable a class must be to be predicted is chosen on training rows.
         taught: Rows have half of their label from classifiers that did not see them, and synthetic ones all of it.
@@ -20,6 +21,7 @@ class Arm(NamedTuple):
     weighted: bool = False
     augmented: bool = False
     synthetic: bool = False
+    copied: bool = False
     shuffled: bool = False
     tuned: bool = False
     taught: bool = False
@@ -45,6 +47,8 @@ ArmName = Literal[
     "softened",
     "classical",
     "smote",
+    "copies",
+    "copies+smote",
     "gan",
     "gan+classical",
     "gan+smote",
@@ -60,7 +64,7 @@ ARMS: dict[str, dict[str, Arm]] = {
         "gan+classical": Arm(balanced=True, augmented=True, synthetic=True),
         "shuffled": Arm(balanced=True, synthetic=True, shuffled=True),
     },
-    # what helps arms with a GAN, a tuned threshold and softened labels, helps an arm without one too
+    # what helps arms with a GAN, a tuned threshold, softened labels and more rows with them, helps one without it too
     "table": {
         "real": Arm(),
         "threshold": Arm(tuned=True),
@@ -68,6 +72,8 @@ ARMS: dict[str, dict[str, Arm]] = {
         "oversampled": Arm(balanced=True),
         "softened": Arm(tuned=True, taught=True),
         "smote": Arm(augmented=True),
+        "copies": Arm(synthetic=True, copied=True, tuned=True, taught=True),
+        "copies+smote": Arm(augmented=True, synthetic=True, copied=True, tuned=True, taught=True),
         "gan": Arm(synthetic=True, tuned=True, taught=True),
         "gan+smote": Arm(augmented=True, synthetic=True, tuned=True, taught=True),
         "shuffled": Arm(synthetic=True, shuffled=True, tuned=True, taught=True),
@@ -77,6 +83,17 @@ ARMS: dict[str, dict[str, Arm]] = {
 
 STANDARD_ARMS: dict[str, tuple[ArmName, ...]] = {
     "image": ("real", "oversampled", "classical", "gan", "gan+classical"),
-    "table": ("real", "threshold", "weights", "oversampled", "softened", "smote", "gan", "gan+smote"),
+    "table": (
+        "real",
+        "threshold",
+        "weights",
+        "oversampled",
+        "softened",
+        "smote",
+        "copies",
+        "copies+smote",
+        "gan",
+        "gan+smote",
+    ),
 }
 """Those that are compared unless a study names others."""

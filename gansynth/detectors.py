@@ -20,6 +20,10 @@ from gansynth.samples import Samples, Values
 Floats = npt.NDArray[np.float64]
 
 
+PARTS = 10
+"""In how many parts the normal training rows are measured against the others."""
+
+
 class Ratings(NamedTuple):
     """What a detector says of N samples; each of shape (N,).
 
@@ -30,7 +34,9 @@ class Ratings(NamedTuple):
             rows, to either side.
         distance: Mahalanobis distance to the normal training rows in the discriminator's feature space.
         tail_share: Share of the normal training rows that score at least as high, the sample itself counted among
-            them: above 0, up to 1. That of a new normal row is below a only about as often as a says.
+            them: above 0, up to 1. Each of these rows is measured against the others, but the discriminator has learnt
+            from all of them, so new normal rows fall below a more often than a says: the fewer training rows there
+            are, the more often.
     """
 
     score: Floats
@@ -64,23 +70,23 @@ class Detector:
         logits, features = self._look(normal.values)
         self.level = float(np.median(logits))
         self.covariance = LedoitWolf().fit(features)
-        parts = self._parts(logits, features)
+        parts = self._parts(logits, _distances(self.covariance, features))
         self.middles = np.median(parts, axis=0)
         low, high = np.percentile(parts, (25, 75), axis=0)
         self.spreads = np.where(high > low, high - low, 1.0)
-        self.known = np.sort(self._scores(parts))
+        self.known = np.sort(self._scores(self._parts(logits, _distances_to_others(features))))
 
     def rate(self, values: Values) -> Ratings:
         """Rate stored samples, of shape (N, ...)."""
-        parts = self._parts(*self._look(values))
+        logits, features = self._look(values)
+        parts = self._parts(logits, _distances(self.covariance, features))
         scores = self._scores(parts)
         above = len(self.known) - np.searchsorted(self.known, scores, side="left")
         return Ratings(scores, parts[:, 0], parts[:, 1], (above + 1) / (len(self.known) + 1))
 
-    def _parts(self, logits: Floats, features: Floats) -> Floats:
+    def _parts(self, logits: Floats, distances: Floats) -> Floats:
         """Return critic and distance, (N, 2)."""
-        squared = self.covariance.mahalanobis(features) if len(features) else np.zeros(0)
-        return np.stack([np.abs(logits - self.level), np.sqrt(np.maximum(squared, 0))], axis=1)
+        return np.stack([np.abs(logits - self.level), distances], axis=1)
 
     def _scores(self, parts: Floats) -> Floats:
         scores: Floats = ((parts - self.middles) / self.spreads).mean(axis=1)
@@ -98,3 +104,21 @@ class Detector:
             logits.append(discriminator.judge(seen, labels).double().cpu().numpy())
             features.append(seen.double().cpu().numpy())
         return np.concatenate(logits), np.concatenate(features)
+
+
+def _distances(covariance: LedoitWolf, features: Floats) -> Floats:
+    """Return the Mahalanobis distance (N,) of features (N, D)."""
+    squared = covariance.mahalanobis(features) if len(features) else np.zeros(0)
+    distances: Floats = np.sqrt(np.maximum(squared, 0))
+    return distances
+
+
+def _distances_to_others(features: Floats) -> Floats:
+    """Return the distance (N,) of each row by a covariance that is fitted without it, for its own is too near."""
+    distances = np.empty(len(features))
+    # of neighbouring rows each lies in another part, should their order mean something
+    part_of = np.arange(len(features)) % min(PARTS, len(features))
+    for part in np.unique(part_of):
+        held = part_of == part
+        distances[held] = _distances(LedoitWolf().fit(features[~held]), features[held])
+    return distances

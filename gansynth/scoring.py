@@ -69,8 +69,8 @@ def score(study: Study, run: Run, source: str, out: Path, normal: str | None = N
 
     The file has a line for each row of the source, in its order: `row`, from 1; `source`, where it is from; `score`,
     `critic`, `distance` and `tail_share`, as `Ratings` says; `unseen`, how many of its cells no training row comes
-    near: numbers beyond all of theirs, which the model takes for their greatest or least, and categories that it does
-    not know; and `problem`, why a row could not be read, which then has no score.
+    near: numbers beyond all of theirs, which the model takes for their greatest or least, categories that it does not
+    know, and nulls where they had none; and `problem`, why a row could not be read, which then has no score.
 
     A row that trained the model finds itself among the training rows and scores lower than a new one of its kind.
 
@@ -203,14 +203,19 @@ def _rated(rows: Further, detector: Detector, known: Samples, first: int) -> pa.
 
 
 def unseen(values: Values, known: Samples) -> Indices:
-    """Count the cells of each row (N, C) that no known row comes near: beyond its numbers, or of another category.
+    """Count the cells of each row (N, C) that no known row comes near.
+
+    Numbers beyond theirs, categories that they do not have, and nulls in columns where they have none.
 
     Of images there are none.
     """
     counts = np.zeros(len(values), dtype=np.int64)
     for position, column in enumerate(known.columns):
         cells, of_known = values[:, position], known.values[:, position]
-        of_known = of_known[~np.isnan(of_known)]
+        nulls = np.isnan(of_known)
+        of_known = of_known[~nulls]
+        if not nulls.any():
+            counts += np.isnan(cells)
         if column.categories:
             counts += ~np.isnan(cells) & ~np.isin(cells, of_known)
         elif len(of_known):

@@ -145,7 +145,7 @@ class EvaluationConfig(Settings):
         default=STANDARD_ARMS["image"],
         description="What is compared. `shuffled` is the negative control: `gan` with shuffled synthetic labels. Of"
         " images: `real`, `oversampled`, `classical`, `gan`, `gan+classical`; of tables: `real`, `threshold`,"
-        " `weights`, `oversampled`, `softened`, `smote`, `gan`, `gan+smote`.",
+        " `weights`, `oversampled`, `softened`, `smote`, `copies`, `copies+smote`, `gan`, `gan+smote`.",
     )
     metric: MetricName = Field(
         default="balanced_accuracy",

@@ -1,7 +1,8 @@
 """How an arm is trained: its diet, and the choice of its mix by inner validation."""
 
+import hashlib
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,19 @@ def prepare_synthetic(
     return Synthetic(labelled, labelled_as, targets, nearest)
 
 
+def copy_rows(made: Samples, real: Samples, study: Study, repetition: int) -> Samples:
+    """Return a training row of the same class, drawn at random, for each synthetic sample.
+
+    What helps with them, more rows whose labels a committee gives, is no merit of a generator.
+    """
+    random = numpy_generator(study.seed, "copies", repetition)
+    rows = np.empty(len(made), dtype=np.int64)
+    for label in np.unique(made.labels):
+        of_class = made.labels == label
+        rows[of_class] = random.choice(np.flatnonzero(real.labels == label), int(of_class.sum()))
+    return real.take(rows)
+
+
 def _training_labels(study: Study, asked: Floats, told: Floats) -> Floats:
     labels = study.evaluation.labels
     return asked if labels == "hard" else told if labels == "teacher" else (asked + told) / np.float32(2)
@@ -72,6 +86,10 @@ class Mix(NamedTuple):
 
     policy: str | None
     ratio: float
+
+
+_LAST_COMMITTEE: dict[tuple[int, str, str], Committee] = {}
+"""The committee that a process has called last, which the next arm of the repetition asks for again."""
 
 
 class Lesson(NamedTuple):
@@ -111,10 +129,21 @@ def call_committee(study: Study, real: Samples, groups: Indices, repetition: int
     if len(np.unique(fold_of)) < 3:
         raise EvaluationError(
             "evaluation.arms: the training rows are nearly all duplicates of each other, too few for the committee that"
-            " teaches the arms softened, gan and gan+smote; give more rows"
+            " teaches the arms softened, copies and gan; give more rows"
         )
     seed = derive_seed(study.seed, "committee", repetition)
-    return Committee(real, fold_of, study.evaluation.classifier, seed)
+    key = (seed, study.evaluation.classifier, _digest(real.values, real.labels, fold_of))
+    if key not in _LAST_COMMITTEE:
+        _LAST_COMMITTEE.clear()  # first, for two of them may take too much memory
+        _LAST_COMMITTEE[key] = Committee(real, fold_of, study.evaluation.classifier, seed)
+    return _LAST_COMMITTEE[key]
+
+
+def _digest(*arrays: npt.NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None, lesson: Lesson | None = None) -> Diet:

@@ -23,6 +23,7 @@ from gansynth.evaluation.arms import (
     call_committee,
     choose_factors,
     choose_mix,
+    copy_rows,
     fit_arm,
     give_lesson,
     prepare_synthetic,
@@ -89,6 +90,8 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
         if model is not None and spec.synthetic:
             shards = run.synthetic(repetition)
             made = load_synthetic(shards)
+            if spec.copied:
+                made = copy_rows(made, real, study, repetition)
             said = lesson.teach(made.values) if lesson else load_teacher_probabilities(shards)
             synthetic = prepare_synthetic(made, said, model, study, repetition, spec)
             mix, losses = choose_mix(study, spec, model, real, groups, synthetic, repetition, committee)

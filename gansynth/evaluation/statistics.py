@@ -21,6 +21,7 @@ REAL = "real"
 OVERSAMPLED = "oversampled"
 THRESHOLD = "threshold"
 SOFTENED = "softened"
+COPIES = "copies"
 SHUFFLED = "shuffled"
 
 
@@ -96,8 +97,9 @@ def compare_arms(
     """Compare every arm with `real`, and every arm with a GAN with what it has to beat as well.
 
     An arm with a GAN is also compared with its controls, which are `oversampled` (mere resampling), `threshold` (mere
-    tuning), `softened` (mere teaching) and the same arm without the GAN (`classical` for `gan+classical`), and with the
-    best arm without a GAN. That one is chosen by its mean on the same scores, which favours it.
+    tuning), `softened` (mere teaching), the same arm with `copies` in place of the GAN (more rows of any kind) and the
+    same arm without the GAN (`classical` for `gan+classical`), and with the best arm without a GAN. That one is chosen
+    by its mean on the same scores, which favours it.
 
     Holm's correction is made among the comparisons with the same arm: the arms with a GAN, which carry the claim, are
     one family, those without one are another, and `shuffled`, the negative control, stands alone.
@@ -205,8 +207,9 @@ def _best(values: Values, arms: Sequence[str]) -> str:
 
 
 def _controls(values: Values, arm: str) -> list[str]:
-    without = "+".join(part for part in arm.split("+") if part != "gan")
-    return [control for control in (OVERSAMPLED, THRESHOLD, SOFTENED, without) if control in values]
+    others = [part for part in arm.split("+") if part != "gan"]
+    without, copies = "+".join(others), "+".join([COPIES, *others])
+    return [control for control in (OVERSAMPLED, THRESHOLD, SOFTENED, without, copies) if control in values]
 
 
 def _pairs(values: Values) -> list[tuple[str, str]]:

@@ -16,12 +16,12 @@ ROW_HEIGHT = 42
 STRIP_HEIGHT = 46
 CHART_HEIGHT = 190
 
-KINDS = {"real": "real", "gan": "gan", "gan+classical": "gan", "shuffled": "control"}
+KINDS = {"real": "real", "shuffled": "control"}
 
 
 def kind_of(arm: str) -> str:
     """Return the class that gives an arm its colour: real, plain, gan or control."""
-    return KINDS.get(arm, "plain")
+    return "gan" if has_gan(arm) else KINDS.get(arm, "plain")
 
 
 @dataclass(frozen=True)

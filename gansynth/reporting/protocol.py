@@ -38,7 +38,10 @@ def _of_tables() -> dict[str, str]:
         "softened": f"real rows, half of each label from classifiers that did not see the row, {tuned}: the control for"
         " mere teaching",
         "smote": "real rows, smaller classes filled up by SMOTE",
-        "gan": f"as softened, and synthetic rows, labelled by these classifiers, {tuned}",
+        "copies": f"as softened, and copies of real rows, labelled by these classifiers, {tuned}: the control for mere"
+        " numbers of rows",
+        "copies+smote": f"the same, and rows by SMOTE, {tuned}",
+        "gan": f"as copies, with a synthetic row in place of each copy, {tuned}",
         "gan+smote": f"the same, and rows by SMOTE, {tuned}",
         "shuffled": "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help",
     }

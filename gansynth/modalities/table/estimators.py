@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 MOST_NATIVE_CATEGORIES = 255
 """Of a column with more, histogram gradient boosting takes the categories by their order."""
 MOST_ONE_HOT = 100
+HIST_GRADIENT_BOOSTING = "hist_gradient_boosting"
 NEGLIGIBLE_WEIGHT = 1e-3
 
 
@@ -57,6 +58,8 @@ def fit_estimator(name: str, rows: Samples, targets: Floats, weights: Floats, se
     shares = targets * weights[:, None]
     row, label = np.nonzero(targets > NEGLIGIBLE_WEIGHT)
     model = build_estimator(name, rows.columns, seed)
+    if name == HIST_GRADIENT_BOOSTING:  # a leaf holds as many whole rows, into however many parts they come
+        model.set_params(min_samples_leaf=round(model.min_samples_leaf * len(row) / len(rows)))
     return fit_model(model, rows.values[row], label, len(rows.class_names), shares[row, label])
 
 
@@ -86,7 +89,10 @@ def _weighted(model: Any, weights: Floats) -> dict[str, Floats]:  # noqa: ANN401
 
 def _hist_gradient_boosting(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
     native = [bool(column.categories) and len(column.categories) <= MOST_NATIVE_CATEGORIES for column in columns]
-    return HistGradientBoostingClassifier(categorical_features=native if any(native) else None, random_state=seed)
+    # by default it stops early where rows are many, which in one comparison would be some arms alone
+    return HistGradientBoostingClassifier(
+        categorical_features=native if any(native) else None, early_stopping=False, random_state=seed
+    )
 
 
 def _logistic_regression(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
@@ -110,7 +116,7 @@ def row_encoder(columns: tuple[Column, ...], *, dense: bool = False) -> ColumnTr
 
 
 ESTIMATORS: dict[str, Callable[[tuple[Column, ...], int], Any]] = {
-    "hist_gradient_boosting": _hist_gradient_boosting,
+    HIST_GRADIENT_BOOSTING: _hist_gradient_boosting,
     "logistic_regression": _logistic_regression,
 }
 """Each takes what the columns are, and a seed."""

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC, RandomOverSampler  # type: ignore[import-untyped]
 from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import StandardScaler
 
 from gansynth.samples import Samples
 
@@ -14,7 +15,8 @@ def smote(rows: Samples, seed: int) -> Samples:
     """Return rows and as many made from them as lift each class to the largest one.
 
     SMOTE (arXiv 1106.1813), SMOTENC where some columns are categories, SMOTEN where all are. It knows no nulls: of
-    numbers they become the median, of categories one of their own. A class of one row is repeated.
+    numbers they become the median, of categories one of their own. Numbers are standardised, so that no unit decides
+    who is near. A class of one row is repeated.
 
     Args:
         rows: Rows of a table.
@@ -25,6 +27,9 @@ def smote(rows: Samples, seed: int) -> Samples:
         return rows
     is_category = np.array([bool(column.categories) for column in rows.columns])
     cells = _without_nulls(rows.values, is_category)
+    numbers, scaler = ~is_category, StandardScaler()
+    if numbers.any():
+        cells[:, numbers] = scaler.fit_transform(cells[:, numbers])
     if counts.min() < 2:
         sampler = RandomOverSampler(random_state=seed)
     else:
@@ -37,6 +42,8 @@ def smote(rows: Samples, seed: int) -> Samples:
             sampler = SMOTE(**settings)
     more, labels = sampler.fit_resample(cells, rows.labels)
     made = np.asarray(more, dtype=np.float64)[len(rows) :]
+    if numbers.any():
+        made[:, numbers] = scaler.inverse_transform(made[:, numbers])
     made[:, is_category] = np.where(made[:, is_category] < 0, np.nan, made[:, is_category])
     values = np.concatenate([rows.values, made])
     return Samples(values, np.asarray(labels, dtype=np.int64), rows.class_names, rows.schema)
