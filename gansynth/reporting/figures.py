@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from gansynth.arms import has_gan
+
 MARGIN = 4.0
 MOST_POINTS = 2_000
 ROW_HEIGHT = 42
