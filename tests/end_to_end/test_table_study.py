@@ -114,7 +114,7 @@ def test_every_arm_is_compared_and_tuning_ranks_nothing_anew(churn: tuple[Study,
     # average precision knows no threshold
     assert summary.arms["threshold"].mean == pytest.approx(summary.arms["real"].mean)
     controls = {one.against for one in summary.comparisons if one.arm == "gan"}
-    assert {"real", "oversampled", "threshold", "softened"} <= controls
+    assert {"real", "oversampled", "threshold", "softened", "copies"} <= controls
 
 
 def test_the_report_tells_of_columns_and_shows_no_pictures(churn: tuple[Study, Run]) -> None:

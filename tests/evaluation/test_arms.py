@@ -4,8 +4,10 @@ import numpy as np
 from shapes import draw_shapes
 
 from gansynth.arms import ARMS
-from gansynth.evaluation.arms import Mix, Synthetic, build_diet
+from gansynth.evaluation.arms import Mix, Synthetic, build_diet, copy_rows
 from gansynth.samples import Samples
+from gansynth.sections import SourceConfig
+from gansynth.study import Study
 
 
 def made() -> Synthetic:
@@ -41,6 +43,14 @@ def test_a_share_of_nothing_is_the_arm_without_a_gan() -> None:
     diet = build_diet(ARMS["image"]["gan+classical"], Mix("affine", 0.0), scarce(40, 20, 4), made())
     assert diet.synthetic is None
     assert diet.policy == "affine"
+
+
+def test_copies_are_training_rows_of_the_classes_of_synthetic_ones() -> None:
+    real, synthetic = scarce(40, 20, 4), made().samples.take(np.arange(5, 90))
+    copies = copy_rows(synthetic, real, Study(name="s", source=SourceConfig(path="x")), repetition=0)
+    np.testing.assert_array_equal(copies.labels, synthetic.labels)
+    rows = {(label, values.tobytes()) for label, values in zip(real.labels, real.values, strict=True)}
+    assert {(label, values.tobytes()) for label, values in zip(copies.labels, copies.values, strict=True)} <= rows
 
 
 def test_a_class_that_a_fold_has_no_row_of_counts_as_the_rarest() -> None:

@@ -263,6 +263,14 @@ def test_a_gain_that_resampling_gives_as_well_is_not_the_gans() -> None:
     assert judge(noisy).against_real == "underpowered"
 
 
+def test_a_gain_that_copies_of_real_rows_give_as_well_is_not_the_gans() -> None:
+    values = arms(real=0.6, copies=0.681, smote=0.61, gan=0.681)
+    values |= {"copies+smote": values["copies"] + 0.001, "gan+smote": values["gan"] + 0.001}
+    controls = {arm: {row.against for row in compare(values) if row.arm == arm} for arm in ("gan", "gan+smote")}
+    assert controls == {"gan": {"real", "copies", "copies+smote"}, "gan+smote": {"real", "smote", "copies+smote"}}
+    assert judge(values).against_real in ("no evidence", "underpowered")
+
+
 def test_a_gain_that_classical_augmentation_gives_as_well_is_not_the_gans() -> None:
     # what copies of real rows in place of synthetic ones look like
     values = arms(real=0.6, oversampled=0.62, classical=0.75, gan=0.62, gan_classical=0.75)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.preprocessing import StandardScaler
 
 from gansynth.classifiers import Diet, weighted_rows
 from gansynth.errors import StudyError
@@ -58,6 +59,17 @@ def test_whole_labels_of_weight_one_are_plain_scikit_learn() -> None:
     np.testing.assert_allclose(ours.probabilities(test.values), plain.predict_proba(test.values), rtol=1e-5)
 
 
+def test_a_label_in_parts_grows_the_trees_of_a_whole_one() -> None:
+    """A row that comes twice, in parts of its weight, makes neither leaves smaller nor an early stop."""
+    train, test = rows(6000, 600), rows(seed=1)
+    whole = fit_estimator("hist_gradient_boosting", train, np.eye(2)[train.labels], np.ones(len(train)), 0)
+    unsure = np.eye(2)[train.labels] * 0.99 + 0.005
+    parts = fit_estimator("hist_gradient_boosting", train, unsure, np.ones(len(train)), 0)
+    assert (whole.fitted.n_iter_, parts.fitted.n_iter_) == (100, 100)
+    assert parts.fitted.min_samples_leaf == 2 * whole.fitted.min_samples_leaf
+    assert np.abs(parts.probabilities(test.values) - whole.probabilities(test.values)).mean() < 0.03
+
+
 def test_a_class_that_was_never_met_has_no_probability() -> None:
     train = rows()
     three = Samples(train.values, train.labels, ("no", "yes", "maybe"), train.schema)
@@ -70,9 +82,22 @@ def test_smote_is_that_of_imbalanced_learn_on_numbers() -> None:
     labels = (np.arange(100) < 20).astype(np.int64)
     numbers = Samples(random.normal(size=(100, 2)), labels, ("no", "yes"), Schema((NUMBER, OTHER), LABEL))
     made = smote(numbers, 7)
-    expected, expected_labels = SMOTE(random_state=7).fit_resample(numbers.values, labels)
-    np.testing.assert_allclose(made.values, expected)
+    scaler = StandardScaler().fit(numbers.values)
+    expected, expected_labels = SMOTE(random_state=7).fit_resample(scaler.transform(numbers.values), labels)
+    np.testing.assert_allclose(made.values, scaler.inverse_transform(expected))
     np.testing.assert_array_equal(made.labels, expected_labels)
+
+
+@pytest.mark.parametrize("columns", [(NUMBER, OTHER), (NUMBER, OTHER, TOWN)], ids=["SMOTE", "SMOTENC"])
+def test_no_unit_decides_what_smote_takes_for_near(columns: tuple[Column, ...]) -> None:
+    random = np.random.default_rng(0)
+    labels = (np.arange(100) < 20).astype(np.int64)
+    cells = np.column_stack([random.normal(size=(100, 2)), random.integers(0, 3, 100)])[:, : len(columns)]
+    units = np.array([1.0, 1e12, 1.0])[: len(columns)]
+    made, of_units = (
+        smote(Samples(values, labels, ("no", "yes"), Schema(columns, LABEL)), 7) for values in (cells, cells * units)
+    )
+    np.testing.assert_allclose(of_units.values, made.values * units)
 
 
 @pytest.mark.parametrize("positives", [1, 2, 60, 150])
