@@ -21,6 +21,7 @@ from sklearn import datasets
 from gansynth.errors import SourceError
 from gansynth.ingestion.readers import first_line, parquet_parts
 from gansynth.ingestion.sniffing import Dialect, sniff
+from gansynth.ingestion.sources import refuse_archive
 from gansynth.samples import Indices
 
 SKLEARN_PREFIX = "sklearn:"
@@ -89,6 +90,8 @@ def choose_table_format(path: str, wanted: str = "auto") -> str:
     named = next((prefix for prefix in (SKLEARN_PREFIX, OPENML_PREFIX) if path.startswith(prefix)), "")
     if not named and not Path(path).exists():
         raise SourceError(f"source.path: {path} does not exist; relative paths start at the study file")
+    if not named:
+        refuse_archive(Path(path))
     found = named.removesuffix(":") or format_of_files(Path(path))
     if wanted != "auto" and (wanted not in TABLE_READERS or bool(named) != (wanted in {"sklearn", "openml"})):
         raise SourceError(f"source.format: {wanted!r} does not fit the table {path}; use 'auto'")

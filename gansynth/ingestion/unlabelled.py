@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
 from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE, first_line
-from gansynth.ingestion.sources import files_below
+from gansynth.ingestion.sources import files_below, refuse_archive, shown
 from gansynth.ingestion.tables import TABLE_READERS, TableSource, choose_table_format, format_of_files
 from gansynth.modalities.image.config import ImageConfig
 from gansynth.modalities.table.cells import listed, to_cells
@@ -61,6 +61,8 @@ def read_further_rows(path: str, schema: Schema) -> FurtherRows:
     """
     if not is_named(path) and not Path(path).exists():
         raise SourceError(f"{path}: does not exist; name a CSV or Parquet file")
+    if not is_named(path):
+        refuse_archive(Path(path))
     if not is_named(path) and not format_of_files(Path(path)):
         raise SourceError(f"{path}: is no CSV or Parquet file by its name; rename it")
     source = TABLE_READERS[choose_table_format(path)](path)
@@ -117,6 +119,7 @@ def read_further_images(path: str, config: ImageConfig, shape: tuple[int, int, i
     place = Path(path)
     if not place.exists():
         raise SourceError(f"{path}: does not exist; name a folder of images or a Parquet file")
+    refuse_archive(place)
     channels, side, _ = shape
     config = config.model_copy(update={"size": side, "channels": "rgb" if channels == 3 else "gray"})
     parquet = [place] if place.suffix == ".parquet" else sorted(place.glob("*.parquet")) if place.is_dir() else []
@@ -134,7 +137,7 @@ def read_further_images(path: str, config: ImageConfig, shape: tuple[int, int, i
 def _from_files(images: list[Path], root: Path, config: ImageConfig, shape: tuple[int, int, int]) -> Iterator[Further]:
     for start in range(0, len(images), ROWS_AT_ONCE):
         some = images[start : start + ROWS_AT_ONCE]
-        yield _converted([(file.relative_to(root).as_posix(), file) for file in some], config, shape)
+        yield _converted([(shown(file.relative_to(root)), file) for file in some], config, shape)
 
 
 def _from_parquet(files: list[Path], config: ImageConfig, shape: tuple[int, int, int]) -> Iterator[Further]:

@@ -56,7 +56,12 @@ def _words(array: pa.ChunkedArray) -> list[str | None]:
     if pa.types.is_boolean(whole.type):
         whole = whole.cast(pa.string())
     word = "{:.7g}".format if pa.types.is_floating(whole.type) else str
-    return [None if value is None else word(value) for value in whole.to_pylist()]
+    try:
+        values = whole.to_pylist()
+    except (OverflowError, KeyError):  # a year that Python does not know, or a time zone: as UTC
+        values = np.datetime_as_string(whole.to_numpy(zero_copy_only=False), timezone="naive").tolist()
+        values = [None if value == "NaT" else value for value in values]
+    return [None if value is None else word(value) for value in values]
 
 
 def listed(names: list[str]) -> str:
@@ -170,4 +175,4 @@ def _categories(positions: pa.Array, categories: tuple[str, ...], dtype: pa.Data
         return pa.DictionaryArray.from_arrays(
             positions.cast(dtype.index_type), names.cast(dtype.value_type), ordered=dtype.ordered
         )
-    return names.cast(dtype).take(positions)
+    return names.take(positions).cast(dtype)
