@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from torchvision import datasets
 
 from gansynth.errors import SourceError
+from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.sources import (
     LABELS_FILE,
     TORCHVISION_PREFIX,
@@ -172,7 +173,7 @@ def _parquet_metadata(file: Path) -> pq.FileMetaData:
     try:
         metadata = pq.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
-    except (OSError, pa.ArrowException) as error:
+    except DAMAGE as error:
         raise SourceError(f"{file}: not a readable Parquet file ({first_line(error)}); fetch it again") from None
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
@@ -197,8 +198,9 @@ def _parquet_records(files: list[tuple[Path, bool]], names: tuple[str, ...] | No
                         name, problem = _label_name(label, names)
                         data = (image or {}).get("bytes") or b""
                         yield Record(f"{file.name} row {row}", name, data, is_test, problem)
-        except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"{file}: damaged after row {row} ({first_line(error)}); fetch it again") from None
+        except DAMAGE as error:
+            where = f"damaged after row {row} {find_damage(file, ['image', 'label']) or ''}".rstrip()
+            raise SourceError(f"{file}: {where} ({first_line(error)}); fetch it again") from None
 
 
 def _label_name(label: int | str | None, names: tuple[str, ...] | None) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
+from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE, first_line
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
 from gansynth.ingestion.tables import TABLE_READERS, TableSource, choose_table_format, format_of_files
@@ -144,21 +145,22 @@ def _from_parquet(files: list[Path], config: ImageConfig, shape: tuple[int, int,
     for file in files:
         row = 0
         try:
-            with pq.ParquetFile(file) as opened:
+            with pq.ParquetFile(file, page_checksum_verification=True) as opened:
                 for batch in opened.iter_batches(ROWS_AT_ONCE, columns=["image"]):
                     blobs = [(image or {}).get("bytes") or b"" for image in batch["image"].to_pylist()]
                     rows = [(f"{file.name} row {number}", blob) for number, blob in enumerate(blobs, row + 1)]
                     row += len(blobs)
                     yield _converted(rows, config, shape)
-        except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"{file}: damaged after row {row} ({first_line(error)}); fetch it again") from None
+        except DAMAGE as error:
+            where = f"damaged after row {row} {find_damage(file, ['image']) or ''}".rstrip()
+            raise SourceError(f"{file}: {where} ({first_line(error)}); fetch it again") from None
 
 
 def _count(file: Path) -> int:
     try:
         metadata = pq.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
-    except (OSError, pa.ArrowException) as error:
+    except DAMAGE as error:
         raise SourceError(f"{file}: not a readable Parquet file ({first_line(error)}); fetch it again") from None
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
