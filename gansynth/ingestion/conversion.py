@@ -45,8 +45,9 @@ def convert(picture: bytes | Path | Image.Image, config: ImageConfig) -> Pixels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = picture if isinstance(picture, Image.Image) else _open(picture)
-            image = _plain(ImageOps.exif_transpose(image))
+            image = picture.copy() if isinstance(picture, Image.Image) else _open(picture)
+            ImageOps.exif_transpose(image, in_place=True)
+            image = _plain(image)
             if config.channels == "gray":
                 image = image.convert("L")
             pixels = np.asarray(_resize(image, config))

@@ -142,17 +142,17 @@ def files_below(folder: Path) -> Iterator[Path]:
 
     Links are followed, also out of the folder, but not to a folder that they lie in.
     """
-    above = {str(folder): {os.path.realpath(folder)}}  # of each folder to come, where it and those that hold it lie
+    # where each folder to come lies, and those that led there
+    above: dict[str, tuple[Path, ...]] = {str(folder): (Path(os.path.realpath(folder)),)}
     for parent, folders, names in os.walk(folder, followlinks=True):
         holders = above.pop(parent)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in [*folders]:
-            place = str(Path(parent, name))
-            real = os.path.realpath(place)
-            if real in holders:
+            real = Path(os.path.realpath(Path(parent, name)))
+            if any(holder.is_relative_to(real) for holder in holders):
                 folders.remove(name)
             else:
-                above[place] = holders | {real}
+                above[str(Path(parent, name))] = (*holders, real)
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 
