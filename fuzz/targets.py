@@ -6,6 +6,7 @@ Hypothesis, `make fuzz` from atheris.
 
 import io
 import json
+import math
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from PIL import Image
 
 from gansynth.artifacts import MANIFEST, publish, read_manifest
@@ -30,6 +32,7 @@ from gansynth.ingestion.sources import Source
 from gansynth.ingestion.unlabelled import read_further_images
 from gansynth.markup import csv_cell, escape
 from gansynth.modalities import ImageConfig, TableConfig
+from gansynth.modalities.image.inception import EXPECTED, check_weights
 from gansynth.modalities.image.storage import IMAGE_TYPE, features, to_arrow
 from gansynth.modalities.table.storage import SCHEMA_KEY
 from gansynth.modalities.table.storage import to_arrow as rows_to_arrow
@@ -304,6 +307,21 @@ def _seed_model(name: str) -> Callable[[], list[bytes]]:
     return seeds
 
 
+def _inception(data: bytes, place: Path) -> None:
+    (place / "weights.pth").write_bytes(data)
+    check_weights(place / "weights.pth")
+
+
+def _seed_inception() -> list[bytes]:
+    seeds = []
+    for zipped in (True, False):
+        buffer = io.BytesIO()
+        held = {name: torch.zeros(shape) for name, shape in EXPECTED.items() if math.prod(shape) < 10_000}
+        torch.save({"more": [1, "a"], **held}, buffer, _use_new_zipfile_serialization=zipped)
+        seeds.append(buffer.getvalue())
+    return seeds
+
+
 def _class_names(data: bytes, _place: Path) -> None:
     names = list(dict.fromkeys(data.decode("utf-8", "surrogateescape").split("\n")))
     folders = folder_names(names)
@@ -351,5 +369,6 @@ TARGETS: dict[str, Target] = {
     "metadata": Target(_metadata, _seed_metadata, _put_dataset),
     "description": Target(_description, _seed_model(DESCRIPTION), _put_model),
     "weights": Target(_weights, _seed_model(TRAINING_ROWS), _put_model),
+    "inception": Target(_inception, _seed_inception),
     "class_names": Target(_class_names, lambda: ["../../x\nCON\ncafé\ncafe\u0301\n=cmd()\n<b>".encode(), b"a\nA\n\0"]),
 }

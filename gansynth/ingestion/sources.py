@@ -141,10 +141,13 @@ def files_below(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder and its subfolders in a fixed order, hidden ones left out.
 
     Links are followed, also out of the folder, but not to a folder that they lie in.
+
+    Raises:
+        OSError: A folder cannot be read.
     """
     # where each folder to come lies, and those that led there
     above: dict[str, tuple[Path, ...]] = {str(folder): (Path(os.path.realpath(folder)),)}
-    for parent, folders, names in os.walk(folder, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=_fail, followlinks=True):
         holders = above.pop(parent)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in [*folders]:
@@ -156,9 +159,13 @@ def files_below(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 
+def _fail(error: OSError) -> None:
+    raise error
+
+
 def shown(path: Path) -> str:
     """Return a path as text that any file can hold: of a name that is no UTF-8, the other bytes are spelt out."""
-    return path.as_posix().encode("utf-8", "backslashreplace").decode()
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -135,7 +135,8 @@ def _look_over(study: Study) -> tuple[str, str]:
     try:
         return _format(study, path), fingerprint(path)
     except OSError as error:
-        raise SourceError(f"source.path: {path} cannot be read ({error.strerror}); mend its permissions") from None
+        place = error.filename or path
+        raise SourceError(f"source.path: {place} cannot be read ({error.strerror}); mend its permissions") from None
 
 
 def _read(path: str, layout: str) -> Source:

@@ -127,7 +127,10 @@ def read_further_images(path: str, config: ImageConfig, shape: tuple[int, int, i
     if parquet:
         total = sum(_count(file) for file in parquet)
         return FurtherRows(total, _from_parquet(parquet, config, shape), [])
-    files = [place] if place.is_file() else list(files_below(place))
+    try:
+        files = [place] if place.is_file() else list(files_below(place))
+    except OSError as error:
+        raise SourceError(f"{error.filename}: cannot be read ({error.strerror}); mend its permissions") from None
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
         raise SourceError(f"{path}: holds no images; name a folder of images or a Parquet file")
