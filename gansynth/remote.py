@@ -32,7 +32,7 @@ ATTEMPTS = 6
 PATIENCE = timedelta(seconds=20)
 """How long Google's client repeats a request."""
 READS = 3
-"""Of an object that does not come in its size: where a connection breaks amid the headers, it looks like a short one."""
+"""Of an object that does not come in its size: if a connection breaks amid the headers, it looks like a short one."""
 LONGEST_REASON = 240
 
 Item = TypeVar("Item")

@@ -75,11 +75,14 @@ def as_text(array: pa.ChunkedArray) -> pa.Array:
 
 
 def plain(array: pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece and without its dictionary."""
+    """Return a column in one piece, without its dictionary, and text as such, not as views of it."""
     whole = array.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
         whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], whole.type)
-    return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
+    if pa.types.is_dictionary(whole.type):
+        whole = whole.dictionary_decode()
+    # for views, Arrow lacks what is done with text
+    return whole.cast(pa.string()) if pa.types.is_string_view(whole.type) else whole
 
 
 def numbers(array: pa.ChunkedArray) -> Cells:

@@ -204,9 +204,7 @@ def _categories(array: pa.ChunkedArray) -> tuple[str, ...]:
     values = plain(array).unique().drop_null()
     if pa.types.is_boolean(values.type):
         return tuple(sorted(values.cast(pa.string()).to_pylist()))
-    if is_text(values.type):
-        values = values.cast(pa.string())  # Arrow cannot sort or take all kinds of text
-    order = pc.sort_indices(values)
+    order = pc.sort_indices(values.cast(pa.string()) if is_text(values.type) else values)
     return tuple(values.take(order).cast(pa.string()).to_pylist())
 
 
