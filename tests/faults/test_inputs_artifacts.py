@@ -236,6 +236,7 @@ def test_connections_that_drop_in_mid_read_are_tried_again_and_then_told(
         ingest(study.model_copy(update={"source": gone}), Run(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_the_command_line_refuses_in_one_line_and_leaves_the_source_alone(tmp_path: Path) -> None:
     write_pictures(tmp_path / "photos", 4)
     (tmp_path / "photos" / "bar" / "evil\n\x1b[2J.png").write_bytes(b"no image")

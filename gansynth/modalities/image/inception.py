@@ -1,5 +1,6 @@
 """The Inception network of published Fréchet distances, from a weights file that the user has."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,9 @@ def check_weights(path: Path) -> None:
         StudyError: It does not, or is not there.
     """
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged bytes it warns before it refuses them
+            held = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise _refused(path, error.strerror or str(error)) from None
     except Exception:  # noqa: BLE001 torch's reader raises all sorts of errors on damaged bytes
