@@ -4,13 +4,14 @@ INSTALLED := .venv/.installed
 CHROMIUM ?= chromium
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help demo test test-all test-ui check docs bench-gain bench-speed bench-peers audit clean
+.PHONY: help demo test test-all test-ui fuzz check docs bench-gain bench-speed bench-peers audit clean
 
 help:
 	@echo "make demo        install, and run the main job on the data that ship with the project"
 	@echo "make test        install, and run the tests"
 	@echo "make test-all    the same with the slow ones"
 	@echo "make test-ui     drive Prefect's UI in a browser; needs Chromium, and installs Debian's where it may"
+	@echo "make fuzz        feed damaged bytes to all that reads them, a minute each; atheris gets an environment of its own"
 	@echo "make check       lint, formatting, types and the layers of imports"
 	@echo "make docs        write docs/cli.md and docs/settings.md from the code"
 	@echo "make bench-gain  measure the gain on the data that ship, from 10 images a class to a long tail"
@@ -32,6 +33,9 @@ test-ui: $(INSTALLED)
 	@command -v $(CHROMIUM) > /dev/null || { apt-get update && apt-get install --yes chromium; } \
 		|| { echo "no Chromium: install it, or name its program by CHROMIUM=..."; exit 1; }
 	CHROMIUM=$$(command -v $(CHROMIUM)) $(BIN)/pytest -m ui
+
+fuzz: $(INSTALLED)
+	$(BIN)/python -m fuzz
 
 check: $(INSTALLED)
 	$(BIN)/ruff check
@@ -65,4 +69,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find gansynth pipelines tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
+	find gansynth pipelines tests benchmarks fuzz -name __pycache__ -type d -exec rm -rf {} +

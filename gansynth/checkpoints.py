@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -119,8 +118,8 @@ def read_classes(directory: Path) -> tuple[tuple[str, ...], Indices]:
     read_manifest(directory)
     try:
         names = tuple(json.loads((directory / DESCRIPTION).read_text())["class_names"])
-        labels = _training_rows(directory)["labels"]
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        labels = _training_rows(directory, len(names))["labels"]
+    except Exception as error:  # damaged bytes may hold anything
         raise _damaged(directory, error) from error
     return names, np.bincount(labels, minlength=len(names))
 
@@ -147,11 +146,11 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         for name, network in (("generator", generator), ("discriminator", discriminator), ("teacher", teacher)):
             network.load_state_dict(load_file(directory / f"{name}.safetensors"))
             network.to(memory_format=torch.channels_last).to(device).eval().requires_grad_(False)
-        rows = _training_rows(directory)
+        rows = _training_rows(directory, len(class_names))
         schema = restore(description["schema"]) if description["schema"] else None
         policy = description["policy"]
         policy_losses = description["policy_losses"]
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # networks of the sizes that damaged bytes tell fail in all sorts of ways
         raise _damaged(directory, error) from error
     return TrainedModel(
         generator=generator,
@@ -169,11 +168,16 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
     )
 
 
-def _training_rows(directory: Path) -> dict[str, npt.NDArray[Any]]:
+def _training_rows(directory: Path, n_classes: int) -> dict[str, npt.NDArray[Any]]:
     """Return what is known of the training rows; what is not looked at is not read, and takes no memory."""
-    return {name: tensor.numpy() for name, tensor in load_file(directory / TRAINING_ROWS).items()}
+    known = {name: tensor.numpy() for name, tensor in load_file(directory / TRAINING_ROWS).items()}
+    labels, rows, embeddings = known["labels"], known["rows"], known["embeddings"]
+    are_rows = labels.dtype.kind == rows.dtype.kind == "i" and labels.shape == rows.shape == embeddings.shape[:1]
+    if not (are_rows and embeddings.ndim == 2 and ((labels >= 0) & (labels < n_classes)).all()):
+        raise ValueError(f"{TRAINING_ROWS} does not hold a label, a number and an embedding of each training row")
+    return known
 
 
 def _damaged(directory: Path, error: Exception) -> ArtifactError:
-    reason = str(error).splitlines()[0]
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
     return ArtifactError(f"{directory}: damaged model ({reason}); delete it and train again")

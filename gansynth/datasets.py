@@ -29,12 +29,13 @@ def load_dataset(directory: Path) -> Dataset:
         ArtifactError: There is none, or it is damaged.
     """
     read_manifest(directory)
-    table = _read(directory / DATASET_FILE)
-    return Dataset(
-        samples=_samples(table, directory / DATASET_FILE),
-        is_test=table["is_test"].to_numpy(),
-        groups=table["group"].to_numpy(),
-    )
+    path = directory / DATASET_FILE
+    table = _read(path)
+    samples = _samples(table, path)
+    try:
+        return Dataset(samples, table["is_test"].to_numpy(), table["group"].to_numpy())
+    except KeyError as error:
+        raise _damaged(path, error) from error
 
 
 def load_synthetic(directory: Path) -> Samples:
@@ -69,13 +70,17 @@ def _shards(directory: Path) -> list[Path]:
 def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns)
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise ArtifactError(f"{path}: cannot be read ({reason}); delete {path.parent} and run again") from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _damaged(path, error) from error
 
 
 def _samples(table: pa.Table, path: Path) -> Samples:
     try:
         return MODALITIES[modality_of(table)].from_arrow(table)
-    except ValueError as error:
-        raise ArtifactError(f"{path}: {error}; delete {path.parent} and run again") from error
+    except Exception as error:  # damaged bytes may hold anything: pictures, types, names of columns
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ArtifactError:
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return ArtifactError(f"{path}: cannot be read ({reason}); delete {path.parent} and run again")

@@ -11,9 +11,20 @@
 Each message is one line: what was wrong, where, and how to mend it. The command line prints it and exits with status 1.
 """
 
+import unicodedata
+
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Categories of characters that break a line, steer a terminal or turn the direction of writing."""
+
 
 class GansynthError(Exception):
-    """Root of the errors that gansynth raises on purpose."""
+    """Root of the errors that gansynth raises on purpose.
+
+    What cannot be seen in a message is spelt out, as Python would: names from a source may hold anything.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
 
 
 class StudyError(GansynthError):
@@ -38,3 +49,8 @@ class TrainingError(GansynthError):
 
 class EvaluationError(GansynthError):
     """The data do not allow the comparison that was asked for."""
+
+
+def visible(text: str) -> str:
+    """Return text on one line, in which characters that cannot be seen are spelt out, as Python would."""
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in UNSEEN else c for c in text)

@@ -1,8 +1,9 @@
-"""Markdown in which text from outside shows as it is."""
+"""Markdown and CSV in which text from outside shows as it is, and does nothing."""
 
 import re
 from collections.abc import Iterable, Sequence
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 
 
@@ -11,6 +12,11 @@ def escape(text: str) -> str:
     line = " ".join(text.split())
     visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     return SPECIAL.sub(r"\\\1", visible.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def csv_cell(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula: one that begins like it gets an apostrophe before it."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -31,6 +31,8 @@ ATTEMPTS = 6
 """Of a request to S3; the pauses between them add up to about ten seconds."""
 PATIENCE = timedelta(seconds=20)
 """How long Google's client repeats a request."""
+READS = 3
+"""Of an object that does not come in its size: if a connection breaks amid the headers, it looks like a short one."""
 LONGEST_REASON = 240
 
 Item = TypeVar("Item")
@@ -150,9 +152,12 @@ class Remote:
         if not (target.is_file() and target.stat().st_size == file.size):
             target.parent.mkdir(parents=True, exist_ok=True)
             partial = folder.with_name(f"{folder.name}.{threading.get_ident()}.partial")
-            with partial.open("wb") as stream:
-                stream.writelines(self._pieces(file))
-            if partial.stat().st_size != file.size:
+            for _ in range(READS):
+                with partial.open("wb") as stream:
+                    stream.writelines(self._pieces(file))
+                if partial.stat().st_size == file.size:
+                    break
+            else:
                 raise RemoteError(f"{self.url}: {file.name!r} changed while it was read; run again")
             partial.replace(target)
         return file.size

@@ -20,6 +20,7 @@ from gansynth.datasets import load_dataset
 from gansynth.detectors import Detector, find_normal
 from gansynth.errors import ArtifactError, SourceError
 from gansynth.ingestion.unlabelled import Further, FurtherRows, read_further_images, read_further_rows
+from gansynth.markup import csv_cell
 from gansynth.modalities import ImageConfig
 from gansynth.progress import Progress
 from gansynth.remote import is_url
@@ -70,7 +71,8 @@ def score(study: Study, run: Run, source: str, out: Path, normal: str | None = N
     The file has a line for each row of the source, in its order: `row`, from 1; `source`, where it is from; `score`,
     `critic`, `distance` and `tail_share`, as `Ratings` says; `unseen`, how many of its cells no training row comes
     near: numbers beyond all of theirs, which the model takes for their greatest or least, categories that it does not
-    know, and nulls where they had none; and `problem`, why a row could not be read, which then has no score.
+    know, and nulls where they had none; and `problem`, why a row could not be read, which then has no score. In CSV,
+    text that a spreadsheet would take for a formula has an apostrophe before it.
 
     A row that trained the model finds itself among the training rows and scores lower than a new one of its kind.
 
@@ -88,7 +90,7 @@ def score(study: Study, run: Run, source: str, out: Path, normal: str | None = N
     """
     check_places(source, out)
     parents = {"dataset": verify(run.dataset).digest}
-    if read_manifest(run.model(None)).parents != parents:
+    if verify(run.model(None)).parents != parents:
         raise ArtifactError(f"{run.model(None)}: was trained on another dataset; run `gansynth train` again")
     model = load_model(run.model(None), study.compute)
     counts = np.bincount(model.training_labels, minlength=len(model.class_names))
@@ -153,6 +155,8 @@ def _write(
         for part in found.parts:
             for start, some in _pieces(part):
                 table = _rated(some, detector, known, done + start + 1).cast(schema)
+                if out.suffix == ".csv":
+                    table = _harmless(table)
                 writer.write_table(table)
                 unreadable += len(some.problems) - len(some.values)
                 tails = table["tail_share"].drop_null().to_numpy()
@@ -170,6 +174,14 @@ def _write(
         alarms={f"{share:g}": count for share, count in alarms.items()},
         notes=found.notes,
     )
+
+
+def _harmless(table: pa.Table) -> pa.Table:
+    for position, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            cells = [text and csv_cell(text) for text in table[position].to_pylist()]
+            table = table.set_column(position, field, pa.array(cells, pa.string()))
+    return table
 
 
 def _pieces(part: Further) -> Iterator[tuple[int, Further]]:

@@ -30,8 +30,9 @@ class SourceConfig(Settings):
     path: str = Field(
         description="Of images: a folder, a Parquet file, or a folder with `train` and `test` parts of either; of a"
         " table: a CSV or Parquet file. Or the same at an `s3://` or `gs://` URL, or a dataset by its name:"
-        " `torchvision:NAME`, `sklearn:NAME`, `openml:NAME`. Relative paths start at the study file; credentials for"
-        " a URL are taken from the environment and never stored."
+        " `torchvision:NAME`, `sklearn:NAME`, `openml:NAME`. Relative paths start at the study file. Links in a folder"
+        " are followed; archives are not unpacked. Credentials for a URL are taken from the environment and never"
+        " stored."
     )
     format: Literal["auto", "image_folder", "parquet", "labels_csv", "torchvision", "csv", "sklearn", "openml"] = Field(
         default="auto", description="How the source is laid out; `auto` looks at what is there."

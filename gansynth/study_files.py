@@ -36,7 +36,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     for section, name in PATHS:
         settings = data.get(section)
         if isinstance(settings, dict) and isinstance(settings.get(name), str):
-            settings[name] = _absolute(settings[name], path.parent)
+            settings[name] = _absolute(settings[name], path.parent, f"{path}: {section}.{name}")
     return _build(data, overrides, str(path))
 
 
@@ -46,7 +46,7 @@ def with_absolute_paths(study: Study) -> Study:
         settings = getattr(study, section)
         path = getattr(settings, name)
         if path is not None:
-            absolute = settings.model_copy(update={name: _absolute(path, Path.cwd())})
+            absolute = settings.model_copy(update={name: _absolute(path, Path.cwd(), f"{section}.{name}")})
             study = study.model_copy(update={section: absolute})
     return study
 
@@ -86,12 +86,14 @@ def read_study(run: Run, overrides: Sequence[str] = ()) -> Study:
     path = run.study_file
     try:
         data = json.loads(path.read_text())
+        if not isinstance(data, dict):
+            raise ValueError("it holds no settings")  # noqa: TRY004, TRY301 told like other damage
     except FileNotFoundError:
         raise ArtifactError(
             f"{run.root}: not a run folder, for there is no run there ({path.name} is missing);"
             " make one with `gansynth augment STUDY.toml`"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: damaged ({error}); run again from the study's TOML file") from None
     return _build(data, overrides, str(path))
 
@@ -99,20 +101,23 @@ def read_study(run: Run, overrides: Sequence[str] = ()) -> Study:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except UnicodeDecodeError:
+        raise StudyError(f"{path}: not a text file in UTF-8; a study is a TOML file") from None
+    except (ValueError, RecursionError) as error:  # numbers of very many digits, or lists in lists, are no TOML errors
         place = re.search(r"^(.*) \(at (.*)\)$", str(error))
         reason = f"{place[2]}: {place[1]}" if place else str(error)
         raise StudyError(f"{path}: {reason}; mend the TOML syntax there") from None
-    except UnicodeDecodeError:
-        raise StudyError(f"{path}: not a text file in UTF-8; a study is a TOML file") from None
     except OSError as error:
         raise StudyError(f"{path}: {error.strerror}; give the path of a study's TOML file") from None
 
 
-def _absolute(source: str, folder: Path) -> str:
+def _absolute(source: str, folder: Path, where: str) -> str:
     if is_named(source) or is_url(source):
         return source
-    return str((folder / Path(source).expanduser()).resolve())
+    try:
+        return str((folder / Path(source).expanduser()).resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # a zero byte, the home of an unknown user, links in a circle
+        raise StudyError(f"{where}: {source!r} is no path ({error}); mend it") from None
 
 
 def _build(data: dict[str, Any], overrides: Sequence[str], where: str) -> Study:
@@ -140,7 +145,7 @@ def _override(data: dict[str, Any], override: str) -> None:
         raise StudyError(f"--set: {override!r} is no setting; write it like gan.kimg=200")
     value = _value(text.strip())
     if (*sections, name) in PATHS:
-        value = _absolute(str(value), Path.cwd())
+        value = _absolute(str(value), Path.cwd(), f"--set {key.strip()}")
     for section in sections:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
@@ -151,7 +156,7 @@ def _override(data: dict[str, Any], override: str) -> None:
 def _value(text: str) -> Any:  # noqa: ANN401 - whatever TOML can express
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text
 

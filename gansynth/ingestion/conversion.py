@@ -2,7 +2,9 @@
 
 import io
 import math
+import stat
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from gansynth.modalities.image import ImageConfig
 from gansynth.modalities.image.storage import Pixels
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+PIXELS_AT_ONCE = 2**20
 
 
 def convert(picture: bytes | Path | Image.Image, config: ImageConfig) -> Pixels:
@@ -21,7 +24,8 @@ def convert(picture: bytes | Path | Image.Image, config: ImageConfig) -> Pixels:
     The rule, in this order:
 
     1. Only PNG, JPEG, BMP, GIF, WebP and TIFF are opened, and only below Pillow's limit of about 89 million
-       pixels. Of an animation or a file with several pages, the first frame counts.
+       pixels. Of an animation or a file with several pages, the first frame counts. Whatever a file claims, a
+       conversion takes less than a gigabyte.
     2. The EXIF orientation is applied.
     3. Range: 1-bit becomes 0 and 255. 16-bit grey keeps its range: 0 to 65535 becomes 0 to 255 (divided by 257,
        rounded), whatever the brightest pixel is, so images stay comparable. 32-bit integers are read as 16-bit
@@ -41,8 +45,9 @@ def convert(picture: bytes | Path | Image.Image, config: ImageConfig) -> Pixels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = picture if isinstance(picture, Image.Image) else _open(picture)
-            image = _plain(ImageOps.exif_transpose(image))
+            image = picture.copy() if isinstance(picture, Image.Image) else _open(picture)
+            ImageOps.exif_transpose(image, in_place=True)
+            image = _plain(image)
             if config.channels == "gray":
                 image = image.convert("L")
             pixels = np.asarray(_resize(image, config))
@@ -57,7 +62,9 @@ def convert(picture: bytes | Path | Image.Image, config: ImageConfig) -> Pixels:
 
 
 def _open(picture: bytes | Path) -> Image.Image:
-    if picture == b"":
+    if isinstance(picture, Path) and not stat.S_ISREG(picture.stat().st_mode):
+        raise SourceError("no file, but a folder, a pipe or a device")
+    if (picture.stat().st_size if isinstance(picture, Path) else len(picture)) == 0:
         raise SourceError("holds no bytes")
     with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture, formats=FORMATS) as image:
         image.load()
@@ -69,17 +76,36 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         return _to_8_bit(image)
     if image.has_transparency_data:
-        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")
+        return _by_strips(image, "RGB", _on_black)
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
+def _on_black(image: Image.Image) -> Image.Image:
+    black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")
+
+
 def _to_8_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image, dtype=np.float64)
     highest = 1 if image.mode == "F" else 65535
-    if not (values.min() >= 0 and values.max() <= highest):
-        raise SourceError(f"pixels outside 0 to {highest}, the range of mode {image.mode}")
-    return Image.fromarray(np.rint(values * (255 / highest)).astype(np.uint8))
+
+    def scale(strip: Image.Image) -> Image.Image:
+        values = np.asarray(strip, dtype=np.float64)
+        if not (values.min() >= 0 and values.max() <= highest):
+            raise SourceError(f"pixels outside 0 to {highest}, the range of mode {image.mode}")
+        return Image.fromarray(np.rint(values * (255 / highest)).astype(np.uint8))
+
+    return _by_strips(image, "L", scale)
+
+
+def _by_strips(image: Image.Image, mode: str, convert_strip: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Convert an image to a mode, some lines at a time: what is needed in between stays small."""
+    width, height = image.size
+    lines = max(1, PIXELS_AT_ONCE // width)
+    whole = Image.new(mode, image.size)
+    for top in range(0, height, lines):
+        bottom = min(top + lines, height)
+        whole.paste(convert_strip(image.crop((0, top, width, bottom))), (0, top))
+    return whole
 
 
 def _resize(image: Image.Image, config: ImageConfig) -> Image.Image:

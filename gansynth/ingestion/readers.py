@@ -7,7 +7,7 @@ image at a time is in memory. Names of classes are data: they are never made int
 import csv
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from torchvision import datasets
 
 from gansynth.errors import SourceError
+from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.sources import (
     LABELS_FILE,
     TORCHVISION_PREFIX,
@@ -24,6 +25,7 @@ from gansynth.ingestion.sources import (
     Source,
     files_below,
     natural_order,
+    shown,
     subfolders,
 )
 from gansynth.modalities.image.storage import class_names_of
@@ -53,7 +55,7 @@ def read_image_folder(path: str) -> Source:
             files.extend((file, folder.name, is_test) for file in images)
     if not names:
         raise SourceError(f"source.path: {path} has no class folders; it needs one folder of images per class")
-    records = (Record(file.relative_to(root).as_posix(), name, file, is_test) for file, name, is_test in files)
+    records = (Record(shown(file.relative_to(root)), name, file, is_test) for file, name, is_test in files)
     return Source(natural_order(names), len(files), records)
 
 
@@ -95,12 +97,16 @@ def read_labels_csv(path: str) -> Source:
             rows = list(reader)
             columns = reader.fieldnames or ()
     except (OSError, UnicodeError, csv.Error) as error:
-        raise SourceError(f"{table}: cannot be read ({error}); it must be comma-separated UTF-8 text") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise SourceError(f"{table}: cannot be read ({reason}); it must be comma-separated UTF-8 text") from None
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise SourceError(f"{table}: has the column {twice!r} twice; rename one")
     file_column = next((name for name in FILE_COLUMNS if name in columns), None)
     if file_column is None or "label" not in columns:
         found = ", ".join(columns) or "none"
         raise SourceError(f"{table}: needs the columns file and label; found {found}")
-    records = (_csv_record(root, number, row, file_column) for number, row in enumerate(rows, start=1))
+    records = (_csv_record(root, number, row, file_column, columns) for number, row in enumerate(rows, start=1))
     return Source(None, len(rows), records)
 
 
@@ -167,7 +173,7 @@ def _parquet_metadata(file: Path) -> pq.FileMetaData:
     try:
         metadata = pq.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
-    except (OSError, pa.ArrowException) as error:
+    except DAMAGE as error:
         raise SourceError(f"{file}: not a readable Parquet file ({first_line(error)}); fetch it again") from None
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
@@ -185,15 +191,16 @@ def _parquet_records(files: list[tuple[Path, bool]], names: tuple[str, ...] | No
     for file, is_test in files:
         row = 0
         try:
-            with pq.ParquetFile(file) as opened:
+            with pq.ParquetFile(file, page_checksum_verification=True) as opened:
                 for batch in opened.iter_batches(ROWS_AT_ONCE, columns=["image", "label"]):
                     for image, label in zip(batch["image"].to_pylist(), batch["label"].to_pylist(), strict=True):
                         row += 1
                         name, problem = _label_name(label, names)
                         data = (image or {}).get("bytes") or b""
                         yield Record(f"{file.name} row {row}", name, data, is_test, problem)
-        except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"{file}: damaged after row {row} ({first_line(error)}); fetch it again") from None
+        except DAMAGE as error:
+            where = f"damaged after row {row} {find_damage(file, ['image', 'label']) or ''}".rstrip()
+            raise SourceError(f"{file}: {where} ({first_line(error)}); fetch it again") from None
 
 
 def _label_name(label: int | str | None, names: tuple[str, ...] | None) -> tuple[str, str]:
@@ -209,11 +216,15 @@ def _label_name(label: int | str | None, names: tuple[str, ...] | None) -> tuple
     return "", f"label {label} is none of the {len(names)} declared classes"
 
 
-def _csv_record(root: Path, number: int, row: dict[str, Any], file_column: str) -> Record:
+def _csv_record(
+    root: Path, number: int, row: dict[str | None, Any], file_column: str, columns: Sequence[str]
+) -> Record:
     file = Path(os.path.normpath(root / (row[file_column] or "")))
     split = (row.get("split") or "train").strip().lower()
     problem = ""
-    if not row["label"]:
+    if None in row:  # where the reader puts values beyond the columns
+        problem = f"has {len(columns) + len(row[None])} values, not {len(columns)}"
+    elif not row["label"]:
         problem = "has no label"
     elif not row[file_column]:
         problem = "names no file"

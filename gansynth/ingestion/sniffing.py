@@ -15,6 +15,9 @@ from gansynth.errors import SourceError
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SAMPLE_BYTES = 1 << 20
 SAMPLE_ROWS = 1000
+BOMB_BYTES = 1 << 26
+BOMB_RATIO = 250
+"""Text that is longer, and compressed further, than this is no table: values compress 2- to 50-fold."""
 NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
 COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+\s*")
 POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+\s*")
@@ -85,7 +88,14 @@ def _encoding(path: str) -> str:
         with _open(path) as stream:
             decoder = codecs.getincrementaldecoder("utf-8")()
             is_utf8 = True
+            most, length = max(BOMB_BYTES, BOMB_RATIO * Path(path).stat().st_size), 0
             while block := stream.read(SAMPLE_BYTES):
+                length += len(block)
+                if length > most:
+                    raise SourceError(
+                        f"{path}: grows more than {BOMB_RATIO}-fold when it is decompressed, as no table does; if it is"
+                        " one, decompress it first"
+                    )
                 if b"\0" in block:
                     raise SourceError(f"{path}: is no text, for it holds a zero byte; give a CSV or Parquet file")
                 if is_utf8:

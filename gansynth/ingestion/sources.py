@@ -1,8 +1,11 @@
 """What a source of labelled images is, and how to look one over."""
 
 import hashlib
+import lzma
 import os
 import re
+import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +18,13 @@ from gansynth.sections import is_named
 
 LABELS_FILE = "labels.csv"
 TORCHVISION_PREFIX = "torchvision:"
+ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!": "RAR",
+}
+"""How archives begin, beside those of tar."""
 
 
 class Record(NamedTuple):
@@ -63,6 +73,7 @@ def choose_format(path: str, wanted: str = "auto") -> str:
     place = Path(path)
     if not place.exists():
         raise SourceError(f"source.path: {path} does not exist; relative paths start at the study file")
+    refuse_archive(place)
     if wanted != "auto":
         return wanted
     if place.is_file() and place.suffix == ".parquet":
@@ -78,10 +89,32 @@ def choose_format(path: str, wanted: str = "auto") -> str:
     )
 
 
+def refuse_archive(place: Path) -> None:
+    """Refuse an archive, whatever it is called, by how it begins: nothing is unpacked.
+
+    An archive may hold names that lead out of a folder, links, or far more than its size tells.
+
+    Raises:
+        SourceError: It is one.
+    """
+    if not place.is_file():
+        return
+    try:
+        with place.open("rb") as stream:
+            start = stream.read(8)
+        kind = next((name for magic, name in ARCHIVES.items() if start.startswith(magic)), "")
+        kind = kind or ("tar" if tarfile.is_tarfile(place) else "")
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return  # it cannot be read, or is no archive but damaged: whoever reads it tells
+    if kind:
+        raise SourceError(f"{place}: is a {kind} archive; unpack it, and name the folder or file that it holds")
+
+
 def fingerprint(path: str) -> str:
     """Return a SHA-256 of a source's content: the names below it and their bytes; of a dataset of a library, its name.
 
-    Where the source lies and when its files were touched make no difference; that a file cannot be read does.
+    Where the source lies and when its files were touched make no difference; that a file cannot be read does. What is
+    no file, such as a pipe or a device, is not opened.
     """
     content = hashlib.sha256()
     if is_named(path):
@@ -91,7 +124,7 @@ def fingerprint(path: str) -> str:
     files = [root] if root.is_file() else list(files_below(root))
     for file in files:
         try:
-            digest = file_digest(file)
+            digest = file_digest(file) if file.is_file() else "no file"
         except OSError as error:
             digest = f"unreadable: {error.strerror}"
         content.update(os.fsencode(file.relative_to(root.parent if root.is_file() else root)))
@@ -105,10 +138,34 @@ def natural_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and its subfolders in a fixed order, hidden ones left out, links followed."""
-    for parent, folders, names in os.walk(folder, followlinks=True):
+    """Yield the files of a folder and its subfolders in a fixed order, hidden ones left out.
+
+    Links are followed, also out of the folder, but not to a folder that they lie in.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+    # where each folder to come lies, and those that led there
+    above: dict[str, tuple[Path, ...]] = {str(folder): (Path(os.path.realpath(folder)),)}
+    for parent, folders, names in os.walk(folder, onerror=_fail, followlinks=True):
+        holders = above.pop(parent)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in [*folders]:
+            real = Path(os.path.realpath(Path(parent, name)))
+            if any(holder.is_relative_to(real) for holder in holders):
+                folders.remove(name)
+            else:
+                above[str(Path(parent, name))] = (*holders, real)
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _fail(error: OSError) -> None:
+    raise error
+
+
+def shown(path: Path) -> str:
+    """Return a path as text that any file can hold: of a name that is no UTF-8, the other bytes are spelt out."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def subfolders(folder: Path) -> list[Path]:

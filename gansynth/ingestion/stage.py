@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +30,8 @@ from gansynth.sections import SourceConfig
 from gansynth.study import Study
 from gansynth.study_files import save_study
 
+MOST_CLASSES = 5000
+"""Of images. Class probabilities are held for every sample and class at once."""
 OF_INGESTION = {"kind", "size", "channels", "fit", "label", "columns"}
 """Settings of a modality that decide what is read; all others decide what is made of it."""
 
@@ -88,12 +90,14 @@ def _read_images(
     config: ImageConfig, source: SourceConfig, found: Source, run: Run
 ) -> tuple[Dataset, list[dict[str, str]], Indices]:
     """Return the dataset of a source of images, what cannot be used of it, and numbers that equal images share."""
+    _check_number(found.class_names or (), source)
     with Progress(run.progress / "ingest.json", "Reading images", found.total) as progress:
-        rows = _collect(found, config, progress)
+        rows = _collect(found, config, source, progress)
     _check(rows.labels, rows.names, rows.quarantine, source)
     with Progress(run.progress / "ingest.json", "Finding duplicates", len(rows.images)) as progress:
         duplicates = find_duplicates(rows.images, source.near_duplicate_distance, progress.update)
-    labels = np.array([rows.names.index(label) for label in rows.labels])
+    positions = {name: position for position, name in enumerate(rows.names)}
+    labels = np.array([positions[label] for label in rows.labels])
     samples = Samples(rows.images, labels, rows.names)
     return Dataset(samples, np.array(rows.is_test), duplicates.groups), rows.quarantine, duplicates.exact
 
@@ -131,7 +135,8 @@ def _look_over(study: Study) -> tuple[str, str]:
     try:
         return _format(study, path), fingerprint(path)
     except OSError as error:
-        raise SourceError(f"source.path: {path} cannot be read ({error.strerror}); mend its permissions") from None
+        place = error.filename or path
+        raise SourceError(f"source.path: {place} cannot be read ({error.strerror}); mend its permissions") from None
 
 
 def _read(path: str, layout: str) -> Source:
@@ -141,7 +146,7 @@ def _read(path: str, layout: str) -> Source:
         raise SourceError(f"source.path: {path} cannot be read ({error.strerror or error}); mend it") from error
 
 
-def _collect(found: Source, config: ImageConfig, progress: Progress) -> _Rows:
+def _collect(found: Source, config: ImageConfig, source: SourceConfig, progress: Progress) -> _Rows:
     images = np.empty((found.total, config.size, config.size, 3 if config.channels == "rgb" else 1), dtype=np.uint8)
     labels: list[str] = []
     is_test: list[bool] = []
@@ -150,6 +155,7 @@ def _collect(found: Source, config: ImageConfig, progress: Progress) -> _Rows:
     for done, record in enumerate(found.records, start=1):
         progress.update(done)
         seen.add(record.label)
+        _check_number(seen, source)
         pixels, reason = _pixels(record, config)
         if pixels is None:
             quarantine.append({"source": record.origin, "reason": reason})
@@ -173,6 +179,14 @@ def _pixels(record: Record, config: ImageConfig) -> tuple[Pixels | None, str]:
         return None, str(error)
 
 
+def _check_number(names: Collection[str], source: SourceConfig) -> None:
+    if len(names) > MOST_CLASSES:
+        raise SourceError(
+            f"source.path: {source.path} has {len(names):,} classes or more, at most {MOST_CLASSES:,} can be told"
+            " apart; leave some out, or put them together"
+        )
+
+
 def _check(
     labels: Sequence[str], names: tuple[str, ...], quarantine: Sequence[Mapping[str, str]], source: SourceConfig
 ) -> None:
@@ -190,6 +204,8 @@ def _check(
         raise SourceError(f"source.path: {source.path} has too few classes: {listed}; at least two are needed")
     counts = Counter(labels)
     for name in names:
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            raise SourceError(f"source.path: class {name!r} of {source.path} has a name that is no UTF-8; rename it")
         if counts[name] < 2:
             raise SourceError(
                 f"source.path: class {name!r} of {source.path} has {counts[name]} usable sample(s), at least 2 are"

@@ -19,8 +19,10 @@ import pyarrow.parquet as pq
 from sklearn import datasets
 
 from gansynth.errors import SourceError
+from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.readers import first_line, parquet_parts
 from gansynth.ingestion.sniffing import Dialect, sniff
+from gansynth.ingestion.sources import refuse_archive
 from gansynth.samples import Indices
 
 SKLEARN_PREFIX = "sklearn:"
@@ -34,7 +36,6 @@ SKLEARN = {
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".csv.gz", ".csv.bz2")
 NULLS = [*pa_csv.ConvertOptions().null_values, "None", "?"]
 INDEX = re.compile(r"__index_level_\d+__")
-DAMAGE = (OSError, pa.ArrowException, ValueError)
 
 
 class Part(NamedTuple):
@@ -89,6 +90,8 @@ def choose_table_format(path: str, wanted: str = "auto") -> str:
     named = next((prefix for prefix in (SKLEARN_PREFIX, OPENML_PREFIX) if path.startswith(prefix)), "")
     if not named and not Path(path).exists():
         raise SourceError(f"source.path: {path} does not exist; relative paths start at the study file")
+    if not named:
+        refuse_archive(Path(path))
     found = named.removesuffix(":") or format_of_files(Path(path))
     if wanted != "auto" and (wanted not in TABLE_READERS or bool(named) != (wanted in {"sklearn", "openml"})):
         raise SourceError(f"source.format: {wanted!r} does not fit the table {path}; use 'auto'")
@@ -262,28 +265,13 @@ def _read_parquet_file(file: Path) -> pa.Table:
             table = opened.read()
             table.validate(full=True)
     except DAMAGE as error:
-        raise SourceError(f"{file}: {_damage(file)} ({first_line(error)}); fetch it again") from None
+        where = find_damage(file)
+        what = "not a readable Parquet file" if where is None else f"damaged {where}".rstrip()
+        raise SourceError(f"{file}: {what} ({first_line(error)}); fetch it again") from None
     twice = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"{file}: has the column {twice!r} twice; rename one")
     return table
-
-
-def _damage(file: Path) -> str:
-    """Say where a Parquet file is damaged, as far as it can be told."""
-    try:
-        opened = pq.ParquetFile(file, page_checksum_verification=True)
-        groups, names = opened.num_row_groups, opened.schema_arrow.names
-    except DAMAGE:
-        return "not a readable Parquet file"
-    with opened:
-        for group in range(groups):
-            for name in names:
-                try:
-                    opened.read_row_group(group, columns=[name]).validate(full=True)
-                except DAMAGE:
-                    return f"damaged in row group {group + 1} of {groups}, column {name!r}"
-    return "damaged"
 
 
 def _check_schema(file: Path, schema: pa.Schema, first: Path, expected: pa.Schema) -> None:

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
+from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE, first_line
-from gansynth.ingestion.sources import files_below
+from gansynth.ingestion.sources import files_below, refuse_archive, shown
 from gansynth.ingestion.tables import TABLE_READERS, TableSource, choose_table_format, format_of_files
 from gansynth.modalities.image.config import ImageConfig
 from gansynth.modalities.table.cells import listed, to_cells
@@ -61,6 +62,8 @@ def read_further_rows(path: str, schema: Schema) -> FurtherRows:
     """
     if not is_named(path) and not Path(path).exists():
         raise SourceError(f"{path}: does not exist; name a CSV or Parquet file")
+    if not is_named(path):
+        refuse_archive(Path(path))
     if not is_named(path) and not format_of_files(Path(path)):
         raise SourceError(f"{path}: is no CSV or Parquet file by its name; rename it")
     source = TABLE_READERS[choose_table_format(path)](path)
@@ -117,13 +120,17 @@ def read_further_images(path: str, config: ImageConfig, shape: tuple[int, int, i
     place = Path(path)
     if not place.exists():
         raise SourceError(f"{path}: does not exist; name a folder of images or a Parquet file")
+    refuse_archive(place)
     channels, side, _ = shape
     config = config.model_copy(update={"size": side, "channels": "rgb" if channels == 3 else "gray"})
     parquet = [place] if place.suffix == ".parquet" else sorted(place.glob("*.parquet")) if place.is_dir() else []
     if parquet:
         total = sum(_count(file) for file in parquet)
         return FurtherRows(total, _from_parquet(parquet, config, shape), [])
-    files = [place] if place.is_file() else list(files_below(place))
+    try:
+        files = [place] if place.is_file() else list(files_below(place))
+    except OSError as error:
+        raise SourceError(f"{error.filename}: cannot be read ({error.strerror}); mend its permissions") from None
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
         raise SourceError(f"{path}: holds no images; name a folder of images or a Parquet file")
@@ -134,28 +141,29 @@ def read_further_images(path: str, config: ImageConfig, shape: tuple[int, int, i
 def _from_files(images: list[Path], root: Path, config: ImageConfig, shape: tuple[int, int, int]) -> Iterator[Further]:
     for start in range(0, len(images), ROWS_AT_ONCE):
         some = images[start : start + ROWS_AT_ONCE]
-        yield _converted([(file.relative_to(root).as_posix(), file) for file in some], config, shape)
+        yield _converted([(shown(file.relative_to(root)), file) for file in some], config, shape)
 
 
 def _from_parquet(files: list[Path], config: ImageConfig, shape: tuple[int, int, int]) -> Iterator[Further]:
     for file in files:
         row = 0
         try:
-            with pq.ParquetFile(file) as opened:
+            with pq.ParquetFile(file, page_checksum_verification=True) as opened:
                 for batch in opened.iter_batches(ROWS_AT_ONCE, columns=["image"]):
                     blobs = [(image or {}).get("bytes") or b"" for image in batch["image"].to_pylist()]
                     rows = [(f"{file.name} row {number}", blob) for number, blob in enumerate(blobs, row + 1)]
                     row += len(blobs)
                     yield _converted(rows, config, shape)
-        except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"{file}: damaged after row {row} ({first_line(error)}); fetch it again") from None
+        except DAMAGE as error:
+            where = f"damaged after row {row} {find_damage(file, ['image']) or ''}".rstrip()
+            raise SourceError(f"{file}: {where} ({first_line(error)}); fetch it again") from None
 
 
 def _count(file: Path) -> int:
     try:
         metadata = pq.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
-    except (OSError, pa.ArrowException) as error:
+    except DAMAGE as error:
         raise SourceError(f"{file}: not a readable Parquet file ({first_line(error)}); fetch it again") from None
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:

@@ -42,9 +42,10 @@ function tell(found, coverage) {
   return lines;
 }
 
-// Returns the answers as CSV (RFC 4180), one row each.
+// Returns the answers as CSV (RFC 4180), one row each. What a spreadsheet would take for a formula gets an apostrophe.
 function toCsv(answers) {
-  const cell = (value) => `"${String(value).replaceAll('"', '""')}"`;
+  const harmless = (text) => (/^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text);
+  const cell = (value) => `"${harmless(String(value)).replaceAll('"', '""')}"`;
   const columns = ["question", "class_name", "truth", "answer", "seconds"];
   return [columns, ...answers.map((one) => columns.map((name) => one[name]))]
     .map((row) => row.map(cell).join(",") + "\r\n")

@@ -1,6 +1,6 @@
 """The Inception network of published Fréchet distances, from a weights file that the user has."""
 
-import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -47,13 +47,16 @@ def check_weights(path: Path) -> None:
         StudyError: It does not, or is not there.
     """
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged bytes it warns before it refuses them
+            held = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise _refused(path, error.strerror or str(error)) from None
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+    except Exception:  # noqa: BLE001 torch's reader raises all sorts of errors on damaged bytes
         raise _refused(path, "is no file of weights") from None
     # a weight of the first layer and one of the last that is used
-    shapes = [tuple(held[name].shape) if name in held else () for name in EXPECTED] if isinstance(held, dict) else []
+    tensors = held if isinstance(held, dict) else {}
+    shapes = [tuple(getattr(tensors.get(name), "shape", ())) for name in EXPECTED]
     if shapes != list(EXPECTED.values()):
         raise _refused(path, "holds no weights of the Inception network")
 

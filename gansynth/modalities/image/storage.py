@@ -109,7 +109,7 @@ def class_names_of(schema: pa.Schema) -> tuple[str, ...] | None:
     try:
         declared = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return tuple(str(name) for name in declared["label"]["names"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -56,7 +56,12 @@ def _words(array: pa.ChunkedArray) -> list[str | None]:
     if pa.types.is_boolean(whole.type):
         whole = whole.cast(pa.string())
     word = "{:.7g}".format if pa.types.is_floating(whole.type) else str
-    return [None if value is None else word(value) for value in whole.to_pylist()]
+    try:
+        values = whole.to_pylist()
+    except (OverflowError, KeyError):  # a year that Python does not know, or a time zone: as UTC
+        values = np.datetime_as_string(whole.to_numpy(zero_copy_only=False), timezone="naive").tolist()
+        values = [None if value == "NaT" else value for value in values]
+    return [None if value is None else word(value) for value in values]
 
 
 def listed(names: list[str]) -> str:
@@ -70,11 +75,14 @@ def as_text(array: pa.ChunkedArray) -> pa.Array:
 
 
 def plain(array: pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece and without its dictionary."""
+    """Return a column in one piece, without its dictionary, and text as such, not as views of it."""
     whole = array.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
         whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], whole.type)
-    return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
+    if pa.types.is_dictionary(whole.type):
+        whole = whole.dictionary_decode()
+    # for views, Arrow lacks what is done with text
+    return whole.cast(pa.string()) if pa.types.is_string_view(whole.type) else whole
 
 
 def numbers(array: pa.ChunkedArray) -> Cells:
@@ -170,4 +178,4 @@ def _categories(positions: pa.Array, categories: tuple[str, ...], dtype: pa.Data
         return pa.DictionaryArray.from_arrays(
             positions.cast(dtype.index_type), names.cast(dtype.value_type), ordered=dtype.ordered
         )
-    return names.cast(dtype).take(positions)
+    return names.take(positions).cast(dtype)
