@@ -131,15 +131,16 @@ def fit_network(study: Study, name: str, diet: Diet, steps: int, repetition: int
     batches = Batches(diet, codec, fabric, settings.batch_size, random)
     trained, optimiser = fabric.setup(network, optimiser)
     trained.train()
-    for _ in range(steps):
-        images, targets = batches.draw()
-        if diet.policy is not None:
-            images, targets = modality.augment(images, targets, diet.policy, study.modality, random)
-        loss = F.cross_entropy(trained(images), targets, class_weights)
-        optimiser.zero_grad()
-        fabric.backward(loss)
-        optimiser.step()
-        schedule.step()
+    with seeded_globally(seed, "dropout", device=fabric.device):
+        for _ in range(steps):
+            images, targets = batches.draw()
+            if diet.policy is not None:
+                images, targets = modality.augment(images, targets, diet.policy, study.modality, random)
+            loss = F.cross_entropy(trained(images), targets, class_weights)
+            optimiser.zero_grad()
+            fabric.backward(loss)
+            optimiser.step()
+            schedule.step()
     return Classifier(network.eval().requires_grad_(False), codec, fabric.device)
 
 

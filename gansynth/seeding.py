@@ -32,13 +32,18 @@ def numpy_generator(root: int, *purpose: str | int) -> np.random.Generator:
 
 
 @contextmanager
-def seeded_globally(root: int, *purpose: str | int) -> Iterator[None]:
-    """Seed torch's global CPU generator inside the block and restore it after.
+def seeded_globally(root: int, *purpose: str | int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Seed torch's global generators of the processor and of `device` inside the block and restore them after.
 
-    Only for torch code that accepts no generator: layer initialisation and some torchvision transforms.
+    Only for torch code that accepts no generator: layer initialisation, dropout and some torchvision transforms.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive_seed(root, *purpose))
+    others = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(devices=others):
+        seed = derive_seed(root, *purpose)
+        torch.default_generator.manual_seed(seed)
+        for other in others:
+            with torch.cuda.device(other):
+                torch.cuda.manual_seed(seed)
         yield
 
 
