@@ -164,6 +164,9 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
     """
     torch.set_num_threads(job.study.compute.threads)  # Fabric takes others in processes that it starts
     job.work.mkdir(parents=True, exist_ok=True)
+    if fabric.is_global_zero:
+        for half in job.work.glob(".tmp*"):  # safetensors was killed amid writing it
+            half.unlink()
     players, counters = job.restore()
     parts = 1
     while len(counters.setbacks) <= MOST_SETBACKS:
