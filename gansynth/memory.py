@@ -1,6 +1,6 @@
 """Running out of memory, as torch and numpy tell it."""
 
-WORDS = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+WORDS = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc")
 """What torch says of the processor's memory, in a RuntimeError."""
 
 

@@ -1,5 +1,6 @@
 """The training stage: for each repetition, a generator and a teacher fitted on that repetition's training rows only."""
 
+import gc
 import hashlib
 import json
 import logging
@@ -182,6 +183,7 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
 
 def _roll_back(fabric: Fabric, job: _Job, stopped: "_Stopped", parts: int) -> tuple[Players, Counters]:
     """Return players and counters as last saved; if training went wrong, with that noted among the setbacks."""
+    gc.collect()  # networks that were set up refer to one another in circles
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     players, counters = job.restore()

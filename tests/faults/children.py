@@ -37,7 +37,7 @@ Arm = Callable[[], None]
 class AtCall:
     """The n-th system call that changes something under a folder is the last one, or fails.
 
-    Calls are those that Python makes: opening files to write, renaming, linking, removing, making folders, and flushing.
+    Calls are those that Python makes: opening files to write, renaming, linking, removing, making folders, flushing.
     Those that tell of progress do not count, for their number depends on time.
 
     Attributes:
@@ -147,16 +147,20 @@ def watch_calls(meet: Callable[[str, object], None]) -> None:
         elif event in CHANGING:
             path, folder = arguments[0], arguments[-1]
             within = event in {"os.remove", "os.rmdir"} and isinstance(folder, int) and folder >= 0
-            meet(event, os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path) if within else path)  # noqa: PTH118
+            meet(event, _opened(folder) / path if within else path)
 
     sys.addaudithook(look)
     flush = os.fsync
 
     def watched(descriptor: int) -> None:
-        meet("fsync", os.readlink(f"/proc/self/fd/{descriptor}"))
+        meet("fsync", _opened(descriptor))
         flush(descriptor)
 
     os.fsync = watched  # which is not audited
+
+
+def _opened(descriptor: int) -> Path:
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
 
 
 def check_sound(root: Path) -> None:
