@@ -4,12 +4,13 @@ INSTALLED := .venv/.installed
 CHROMIUM ?= chromium
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help demo test test-all test-ui fuzz check docs bench-gain bench-speed bench-peers audit clean
+.PHONY: help demo test test-all test-faults test-ui fuzz check docs bench-gain bench-speed bench-peers audit clean
 
 help:
 	@echo "make demo        install, and run the main job on the data that ship with the project"
 	@echo "make test        install, and run the tests"
 	@echo "make test-all    the same with the slow ones"
+	@echo "make test-faults kill, starve and break runs at many more points than the tests do; takes an hour"
 	@echo "make test-ui     drive Prefect's UI in a browser; needs Chromium, and installs Debian's where it may"
 	@echo "make fuzz        feed damaged bytes to all that reads them, a minute each; atheris gets an environment of its own"
 	@echo "make check       lint, formatting, types and the layers of imports"
@@ -28,6 +29,9 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	$(PYTEST) -m "slow or not slow"
+
+test-faults: $(INSTALLED)
+	$(PYTEST) -m "slow or not slow" tests/faults
 
 test-ui: $(INSTALLED)
 	@command -v $(CHROMIUM) > /dev/null || { apt-get update && apt-get install --yes chromium; } \

@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import os
 import resource
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,10 +17,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from gansynth.errors import ArtifactError
-from gansynth.threads import in_threads
+from gansynth.replacing import clear_attempts, flush, in_place_of
 
 FORMAT_VERSION = 1
-FLUSHES_AT_ONCE = 16
 MANIFEST = "manifest.json"
 RECORDED_PACKAGES = ("gansynth", "torch", "torchvision", "numpy", "pandas", "pyarrow", "scikit-learn")
 
@@ -116,10 +114,11 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
 
     Raises:
         ArtifactError: A file cannot be written (no room, no permission).
+        ResourceError: Memory ran out in the block.
     """
     started, started_cpu = time.monotonic(), _cpu_seconds()
     _reset_peak_memory()
-    with _in_place_of(directory) as partial:
+    with in_place_of(directory) as partial:
         draft = Draft(partial)
         yield draft
         files = {
@@ -141,7 +140,7 @@ def publish(directory: Path, stage: str, request: dict[str, Any], parents: dict[
             files=files,
         )
         (partial / MANIFEST).write_text(manifest.model_dump_json(indent=1))
-        _flush(partial, draft.adopted)
+        flush(partial, draft.adopted)
 
 
 def amend(directory: Path, name: str, content: bytes) -> None:
@@ -151,7 +150,7 @@ def amend(directory: Path, name: str, content: bytes) -> None:
         ArtifactError: There is no artifact, or it cannot be written.
     """
     manifest = read_manifest(directory)
-    with _in_place_of(directory) as partial:
+    with in_place_of(directory) as partial:
         others = [path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()]
         linked = {other for other in others if other not in (name, MANIFEST) and _link(directory, partial, other)}
         (partial / name).write_bytes(content)
@@ -159,7 +158,7 @@ def amend(directory: Path, name: str, content: bytes) -> None:
         files = manifest.files | {name: record}
         amended = manifest.model_copy(update={"files": files, "digest": _digest_of(files)})
         (partial / MANIFEST).write_text(amended.model_dump_json(indent=1))
-        _flush(partial, linked)
+        flush(partial, linked)
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -196,11 +195,17 @@ def answers(manifest: Manifest, request: dict[str, Any], parents: dict[str, str]
 
 
 def is_current(directory: Path, request: dict[str, Any], parents: dict[str, str]) -> bool:
-    """Tell whether `directory` holds an artifact that answers this request, each file as it was written."""
+    """Tell its writer whether `directory` holds an artifact that answers this request, each file as it was written.
+
+    If it does, what killed attempts to write it have left beside it is removed.
+    """
     try:
-        return answers(read_manifest(directory), request, parents) and bool(verify(directory))
+        current = answers(read_manifest(directory), request, parents) and bool(verify(directory))
     except ArtifactError:
         return False
+    if current:
+        clear_attempts(directory)
+    return current
 
 
 def file_digest(path: Path) -> str:
@@ -241,23 +246,6 @@ def _plain(request: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-@contextmanager
-def _in_place_of(directory: Path) -> Iterator[Path]:
-    """Give a folder to write to, and put it in the place of `directory` when the block ends without an error."""
-    partial = directory.with_name(f".{directory.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        _swap(partial, directory)
-    except OSError as error:
-        raise ArtifactError(
-            f"{directory}: cannot be written ({error.strerror or error}); make room or choose another place"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
 def _link(directory: Path, partial: Path, name: str) -> bool:
     """Let a file of `directory` lie in `partial` too; copy it where the file system has no hard links."""
     target = partial / name
@@ -268,30 +256,6 @@ def _link(directory: Path, partial: Path, name: str) -> bool:
         shutil.copyfile(directory / name, target)
         return False
     return True
-
-
-def _flush(directory: Path, flushed: Collection[str]) -> None:
-    """Flush all files but those that have been flushed where they come from, and all folders."""
-    paths = [path for path in directory.rglob("*") if path.relative_to(directory).as_posix() not in flushed]
-    # side by side: file systems write many flushes of one moment together
-    in_threads(_flush_one, [*paths, directory], FLUSHES_AT_ONCE)
-
-
-def _flush_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _swap(partial: Path, directory: Path) -> None:
-    old = directory.with_name(f".{directory.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if directory.exists():
-        directory.rename(old)
-    partial.rename(directory)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _cpu_seconds() -> float:

@@ -21,8 +21,9 @@ from torch import nn
 from gansynth.artifacts import read_manifest
 from gansynth.classifiers import Classifier, teacher_name
 from gansynth.devices import make_fabric
-from gansynth.errors import ArtifactError
+from gansynth.errors import ArtifactError, ResourceError
 from gansynth.gans import FAMILIES
+from gansynth.memory import is_out_of_memory
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.base import Codec
 from gansynth.modalities.table.storage import describe, restore
@@ -129,6 +130,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
 
     Raises:
         ArtifactError: There is none, or it is damaged.
+        ResourceError: There is too little memory.
     """
     read_manifest(directory)
     device = make_fabric(compute).device
@@ -151,6 +153,12 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         policy = description["policy"]
         policy_losses = description["policy_losses"]
     except Exception as error:  # networks of the sizes that damaged bytes tell fail in all sorts of ways
+        if is_out_of_memory(error):
+            reason = str(error).splitlines()[0]
+            raise ResourceError(
+                f"{directory}: memory does not suffice to load the model ({reason}); lower compute.workers, or set"
+                " compute.accelerator to 'cpu'"
+            ) from error
         raise _damaged(directory, error) from error
     return TrainedModel(
         generator=generator,

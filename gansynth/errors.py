@@ -6,6 +6,7 @@
      ├── ArtifactError   a run folder or one of its artifacts is absent, locked, changed or of another version
      ├── RemoteError     remote storage cannot be reached, or refuses
      ├── TrainingError   adversarial training produced numbers that cannot be used, or lost one of its processes
+     ├── ResourceError   the machine has too little memory
      └── EvaluationError the data do not allow the comparison that was asked for
 
 Each message is one line: what was wrong, where, and how to mend it. The command line prints it and exits with status 1.
@@ -45,6 +46,10 @@ class RemoteError(GansynthError):
 
 class TrainingError(GansynthError):
     """Adversarial training produced numbers that cannot be used, or lost one of its processes."""
+
+
+class ResourceError(GansynthError):
+    """The machine has too little memory for what was asked of it."""
 
 
 class EvaluationError(GansynthError):

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +13,8 @@ INTERVAL_SECONDS = 0.5
 class Progress:
     """Writes `{"label", "done", "total", "seconds"}` to `path`, at most twice a second, and removes it at the end.
 
-    Use as a context manager; `label` says what is being done, `total` how many units there are.
+    Use as a context manager; `label` says what is being done, `total` how many units there are. Where it cannot be
+    written, nothing is told: the work goes on.
     """
 
     def __init__(self, path: Path, label: str, total: int) -> None:
@@ -20,12 +22,14 @@ class Progress:
         self.started = self.written = time.monotonic()
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         self._write(0)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
     def update(self, done: int) -> None:
         """Say that `done` units of `total` are finished."""
@@ -41,5 +45,9 @@ class Progress:
             "seconds": self.written - self.started,
         }
         partial = self.path.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(json.dumps(state))
-        partial.replace(self.path)
+        try:
+            partial.write_text(json.dumps(state))
+            partial.replace(self.path)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)

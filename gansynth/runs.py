@@ -5,7 +5,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +121,11 @@ def hold_folder(folder: Path, remedy: str, shown: str | None = None) -> Iterator
         path = (folder / LOCK_FILE).resolve()
         lock = FileLock(path, timeout=LOOK_SECONDS, is_singleton=True, thread_local=False)
         lock.acquire()
-        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        try:
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        except OSError:
+            lock.release()
+            raise
     except Timeout:
         raise ArtifactError(
             f"{shown or folder}: another run is writing here ({_owner(folder)}); wait for it or {remedy}"
@@ -132,7 +136,8 @@ def hold_folder(folder: Path, remedy: str, shown: str | None = None) -> Iterator
         yield
     finally:
         if lock.lock_counter == 1:
-            owner.unlink(missing_ok=True)
+            with suppress(OSError):  # nobody asks for the owner of a folder that is not held
+                owner.unlink(missing_ok=True)
         lock.release()
 
 

@@ -6,23 +6,35 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 TERMINATED = 128 + signal.SIGTERM
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
 def stopping_postponed() -> Iterator[Callable[[], bool]]:
-    """Postpone the end by SIGTERM while the block runs; yields a function that tells whether it has been asked for.
+    """Postpone the end by SIGTERM or Ctrl-C while the block runs; yields a function that tells whether one came.
 
-    The block looks at it between its steps, saves and leaves; the signal then takes its usual course. Python hands
-    signals to the main thread alone, so in others nothing is postponed, nor told.
+    The block looks at it between its steps, saves and leaves; the signal then takes its usual course. Whoever presses
+    Ctrl-C again does not wait. Python hands signals to the main thread alone, so in others nothing is postponed, nor
+    told.
     """
-    asked = threading.Event()
+    asked: list[signal.Signals] = []
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield lambda: bool(asked)
         return
-    earlier = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    earlier = {number: signal.getsignal(number) for number in ENDING}
+
+    def note(number: int, _: object) -> None:
+        asked.append(signal.Signals(number))
+        if number == signal.SIGINT:
+            signal.signal(number, earlier[signal.SIGINT])
+
+    for number, handler in earlier.items():
+        if handler != signal.SIG_IGN:  # as jobs in the background ignore Ctrl-C
+            signal.signal(number, note)
     try:
-        yield asked.is_set
+        yield lambda: bool(asked)
     finally:
-        signal.signal(signal.SIGTERM, earlier)
-        if asked.is_set():
-            signal.raise_signal(signal.SIGTERM)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+        for number in dict.fromkeys(asked):
+            signal.raise_signal(number)

@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.remote import is_url
+from gansynth.replacing import flush_one
 from gansynth.runs import Run
 from gansynth.sections import is_named
 from gansynth.study import Study, fill_defaults
@@ -64,16 +66,32 @@ def check_settings(model: type[Model], data: dict[str, Any]) -> Model:
 
 
 def save_study(study: Study, path: Path) -> None:
-    """Write the resolved study as JSON, whole or not at all."""
+    """Write the resolved study as JSON, whole or not at all.
+
+    Raises:
+        ArtifactError: It cannot be written.
+    """
     write_whole(path, study.model_dump_json(indent=1).encode())
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    partial.write_bytes(content)
-    partial.replace(path)
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        ArtifactError: It cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        flush_one(partial)
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise ArtifactError(
+            f"{path}: cannot be written ({error.strerror or error}); make room or choose another --run-dir"
+        ) from error
 
 
 def read_study(run: Run, overrides: Sequence[str] = ()) -> Study:

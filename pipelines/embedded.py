@@ -4,12 +4,18 @@ Users who have configured a Prefect API get their runs there. Everyone else gets
 database (`PREFECT_HOME`, by default ~/.prefect), so `prefect server start` shows the runs of the command line later.
 """
 
+import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from gansynth.errors import GansynthError
 from pipelines.workers import end_with_parent
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 SETTINGS = {
     # the default of 20 s is too short for a fresh database on a busy machine
@@ -18,6 +24,9 @@ SETTINGS = {
     "DO_NOT_TRACK": "1",
     # errors reach the user as one line of ours; the log in Prefect's UI stays complete
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
+    # of each of some requests, with growing pauses: a server that is gone is told after a minute rather than six
+    "PREFECT_CLIENT_MAX_RETRIES": "3",
 }
 
 
@@ -47,6 +56,7 @@ class PrefectServer:
     def __init__(self) -> None:
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
+        logging.raiseExceptions = False  # else Prefect prints each record that its server does not take
         from prefect.client.orchestration import get_client  # noqa: PLC0415 - the settings must come first
         from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415 - the settings must come first
         from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - the settings must come first
@@ -68,6 +78,29 @@ class PrefectServer:
             reason = " ".join(str(self._failure).split()) or type(self._failure).__name__
             remedy = f"check {self._configured}" if self._configured else "set PREFECT_HOME to another folder"
             raise GansynthError(f"Prefect does not answer ({reason}); {remedy}") from self._failure
+
+    def run(self, flow: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+        """Run a flow.
+
+        Raises:
+            GansynthError: The flow raised it, or the API does not answer any more.
+        """
+        from httpx import TransportError  # noqa: PLC0415 - comes with Prefect
+        from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415 - the settings must come first
+
+        try:
+            return flow(*args, **kwargs)
+        except (TransportError, PrefectHTTPStatusError) as error:
+            cause: BaseException | None = error
+            while cause is not None:  # what ended the run, when that could not be recorded
+                if isinstance(cause, GansynthError):
+                    raise cause from None
+                cause = cause.__context__
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise GansynthError(
+                f"Prefect does not answer any more ({reason}); what is finished is kept: see to"
+                f" {self._configured or 'PREFECT_HOME'}, and the same command resumes"
+            ) from error
 
     def _connect(self) -> None:
         # the server inherits the mask: Ctrl-C then ends the run first, and its end can still be recorded

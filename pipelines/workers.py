@@ -89,6 +89,12 @@ def result_in_worker(
     """
     warm_up()  # tasks may run elsewhere than the flow
     log = run.root / LOG_FILE
+    try:
+        log.open("a").close()  # now, for a worker that cannot start says no word
+    except OSError as error:
+        raise GansynthError(
+            f"{log}: cannot be written ({error.strerror or error}); make room or choose another --run-dir"
+        ) from None
     reader, writer = _context.Pipe(duplex=False)
     try:
         with ProcessPoolExecutor(1, _context, _set_up, (study.compute.threads, log, writer)) as pool:

@@ -10,6 +10,8 @@ ROOT = Path(__file__).parents[1]
 GROUND = (
     "samples",
     "artifacts",
+    "replacing",
+    "memory",
     "runs",
     "progress",
     "seeding",

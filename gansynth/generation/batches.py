@@ -27,6 +27,7 @@ from gansynth.generation.stage import describe, finish, write_shards
 from gansynth.progress import Progress
 from gansynth.provenance import Origin, batch_seed
 from gansynth.remote import Remote, is_url
+from gansynth.replacing import clear_attempts
 from gansynth.requests import samples_request
 from gansynth.results import current_summary
 from gansynth.runs import Run, hold_folder
@@ -180,6 +181,9 @@ def held(wanted: Order) -> Iterator[bool]:
     with hold_folder(wanted.place, "name another folder", wanted.address):
         try:
             done = _lies_there(wanted)
+            if done:  # what is left of making it, if that was killed just after its end
+                clear_attempts(wanted.destination)
+                _remove_shards(wanted)
             if done and wanted.remote is None and (summary := current_summary(wanted.study, wanted.run)):
                 renew_card(wanted.destination, wanted.origin, wanted.settings.format, summary)
             yield done
@@ -260,9 +264,14 @@ def gather(wanted: Order) -> Path:
             counts.update(draft.adopt(wanted.place / f"{number:05d}").counts)
         finish(draft, counts, wanted.settings, wanted.origin)
         describe(draft, wanted.settings, wanted.origin, current_summary(wanted.study, wanted.run))
-    for shard in wanted.place.glob("[0-9]*"):  # and what an earlier batch of more shards had left
-        shutil.rmtree(shard, ignore_errors=True)
+    _remove_shards(wanted)
     return wanted.destination
+
+
+def _remove_shards(wanted: Order) -> None:
+    """Remove the shards of a batch, and what an earlier one of more shards had left."""
+    for shard in wanted.place.glob("[0-9]*"):
+        shutil.rmtree(shard, ignore_errors=True)
 
 
 def send(study: Study, run: Run, batch: Batch, url: str) -> Path:

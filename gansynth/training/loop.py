@@ -1,7 +1,7 @@
 """The adversarial loop: one for every family, no file and no path in it."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,10 +15,11 @@ from gansynth.drawing import RowsByClass
 from gansynth.gans import FAMILIES, GanConfig
 from gansynth.gans.augmentation import augment
 from gansynth.gans.base import LARGEST_SHARE, Discriminator, Generator
-from gansynth.gans.losses import LOSSES, distance_from_slope_one, feature_matching, lecam, squared_gradients
+from gansynth.gans.losses import LOSSES, distance_from_slope_one, feature_matching, lecam
 from gansynth.modalities.base import Codec, Shape
 from gansynth.samples import Samples
 from gansynth.seeding import BatchRandom, derive_seed, seeded_globally
+from gansynth.training.judge import Judge
 
 # of ADA: steps between changes, the share of the budget in which it can go from 0 to 1, and its target
 ADAPT_EVERY, ADAPT_SHARE, ADAPT_TARGET = 4, 0.25, 0.6
@@ -60,45 +61,32 @@ def build_players(config: GanConfig, family: str, shape: Shape, n_classes: int, 
     return Players(generator, discriminator, average, optimisers[0], optimisers[1], memory)
 
 
-class _Judge(nn.Module):
-    """The discriminator, with the gradients that its penalty needs.
-
-    They are taken within the forward pass: of what comes out of it, Fabric allows none but its own in mixed precision.
-    """
-
-    discriminator: Discriminator
-
-    def __init__(self, discriminator: Discriminator) -> None:
-        super().__init__()
-        self.discriminator = discriminator
-
-    def forward(
-        self, seen: Tensor, labels: Tensor, penalised: slice | None, real: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return the logits, and the squared norm of the gradient of the `penalised` ones at each sample; both (N,).
-
-        Besides, what the auxiliary classifier makes of `real` samples, (M, classes), if there are some.
-        """
-        logits = self.discriminator(seen, labels)
-        squared = None if penalised is None else squared_gradients(logits[penalised], seen)
-        return logits, squared, None if real is None else self.discriminator.classify(real)
-
-
 class AdversarialLoop:
     """Trains the players on real samples, one step at a time.
 
     All randomness of step n comes from a generator seeded with (seed, n), so that a loop resumed at step n
     continues exactly as an uninterrupted one. Where several processes train together, each takes an equal part of the
     rows that one process would, with the same random numbers: they end as one does, but for rounding.
+
+    So does one process that computes a batch in `parts`, one after another, to need less memory. The generator still
+    makes the whole batch at once, since its normalisation may look at all of it; what judges it, which takes most of
+    the memory, does not. `parts.py` tells for which trainings that holds.
     """
 
     def __init__(
-        self, config: GanConfig, players: Players, samples: Samples, codec: Codec, fabric: Fabric, seed: int
+        self,
+        config: GanConfig,
+        players: Players,
+        samples: Samples,
+        codec: Codec,
+        fabric: Fabric,
+        seed: int,
+        parts: int = 1,
     ) -> None:
         self.config, self.fabric, self.seed, self.codec, self.players = config, fabric, seed, codec, players
         self.generator, self.generator_optimiser = fabric.setup(players.generator, players.generator_optimiser)
         self.judge, self.discriminator_optimiser = fabric.setup(
-            _Judge(cast(Discriminator, players.discriminator)), players.discriminator_optimiser
+            Judge(cast(Discriminator, players.discriminator)), players.discriminator_optimiser
         )
         self.average = players.average.to(fabric.device)
         for name, value in players.memory.items():
@@ -107,10 +95,11 @@ class AdversarialLoop:
         self.latent_dim = cast(Generator, players.generator).latent_dim
         self.total_steps = max(1, round(config.kimg * 1000 / config.batch_size))
         self.batch = config.batch_size // fabric.world_size
+        self.parts, self.rows = parts, self.batch // parts
         self.loss = LOSSES[config.loss]
         # real samples come first, then generated ones, then what lies between
-        parts = {"r1_r2": slice(None), "r1": slice(self.batch), "interpolated": slice(-self.batch, None)}
-        self.penalised = parts[config.penalty_kind]
+        places = {"r1_r2": slice(None), "r1": slice(self.rows), "interpolated": slice(-self.rows, None)}
+        self.penalised = places[config.penalty_kind]
         self.augmentation_step = ADAPT_EVERY * config.batch_size / (ADAPT_SHARE * config.kimg * 1000)
         generator = torch.Generator(device=fabric.device)
         self.random = BatchRandom(generator, self.batch, fabric.global_rank, fabric.world_size)
@@ -139,6 +128,23 @@ class AdversarialLoop:
         self, real: Tensor, fake: Tensor, labels: Tensor, *, penalise: bool
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Update the discriminator; return metrics and its logits of the real samples before the update."""
+        self.discriminator_optimiser.zero_grad()
+        found: list[dict[str, Tensor]] = []
+        logits: list[Tensor] = []
+        for own in self._in_parts():
+            loss, metrics, logits_real = self._judge_real_and_fake(real[own], fake[own], labels[own], penalise=penalise)
+            self.fabric.backward(loss / self.parts)
+            found.append({name: value.detach() for name, value in metrics.items()})
+            logits.append(logits_real.detach())
+        self.discriminator_optimiser.step()
+        if self.parts == 1:
+            return found[0], logits[0]
+        return {name: torch.stack([one[name] for one in found]).mean(0) for name in found[0]}, torch.cat(logits)
+
+    def _judge_real_and_fake(
+        self, real: Tensor, fake: Tensor, labels: Tensor, *, penalise: bool
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Return the discriminator's loss, metrics, and its logits of the real samples."""
         seen = self._augment(torch.cat([real, fake]))
         if penalise and self.config.penalty_kind == "interpolated":
             seen = torch.cat([seen, self._between(*seen.chunk(2))])
@@ -163,10 +169,7 @@ class AdversarialLoop:
             loss = loss + metrics["auxiliary"]
         if self.config.lecam > 0:
             loss = loss + self.config.lecam * self._lecam(logits_real, logits_fake)
-        self.discriminator_optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.discriminator_optimiser.step()
-        return {name: value.detach() for name, value in metrics.items()}, logits_real.detach()
+        return loss, metrics, logits_real
 
     def _penalty(self, squared: Tensor) -> Tensor:
         """Return the gradient penalty from squared gradients at what the discriminator has seen."""
@@ -198,6 +201,35 @@ class AdversarialLoop:
         """Update the generator on the samples that the discriminator has just seen; return its loss."""
         # the bare network: its gradients are not wanted, so no process may wait for another's
         discriminator = cast(Discriminator, self.players.discriminator).requires_grad_(False)
+        self.generator_optimiser.zero_grad()
+        if self.parts == 1:
+            loss = self._judge_fake(fake, real, labels, logits_real, number)
+            self.fabric.backward(loss)
+        else:
+            loss = self._backward_in_parts(fake, real, labels, logits_real, number)
+        self.generator_optimiser.step()
+        discriminator.requires_grad_(True)
+        return loss.detach()
+
+    def _backward_in_parts(
+        self, fake: Tensor, real: Tensor, labels: Tensor, logits_real: Tensor, number: int
+    ) -> Tensor:
+        """Take the loss back to the samples part by part, then from all of them to the generator; return the loss.
+
+        This is the gradient cache of Gao et al. 2021 (arXiv 2101.06983).
+        """
+        losses, slopes = [], torch.empty_like(fake)
+        for own in self._in_parts():
+            leaf = fake[own].detach().requires_grad_()
+            loss = self._judge_fake(leaf, real[own], labels[own], logits_real[own], number) / self.parts
+            (slopes[own],) = torch.autograd.grad(loss, leaf)
+            losses.append(loss.detach())
+        self.fabric.backward((fake * slopes).sum())  # whose gradient at the samples is the slopes
+        return torch.stack(losses).sum()
+
+    def _judge_fake(self, fake: Tensor, real: Tensor, labels: Tensor, logits_real: Tensor, number: int) -> Tensor:
+        """Return the generator's loss."""
+        discriminator = cast(Discriminator, self.players.discriminator)
         with self.fabric.autocast():
             features = discriminator.embed(self._augment(fake))
             logits_fake = discriminator.judge(features, labels).float()
@@ -213,11 +245,19 @@ class AdversarialLoop:
             # by and by, for at first the classifier knows nothing
             weight = self.config.auxiliary * min(1.0, number / AUXILIARY_RAMP)
             loss = loss + weight * F.cross_entropy(classes, labels)
-        self.generator_optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.generator_optimiser.step()
-        discriminator.requires_grad_(True)
-        return loss.detach()
+        return loss
+
+    def _in_parts(self) -> Iterator[slice]:
+        """Yield the rows of each part of the batch; each part draws those random numbers that are for its rows."""
+        if self.parts == 1:
+            yield slice(None)
+            return
+        whole, start = self.random, self.random.generator.get_state()
+        for part in range(self.parts):
+            self.random.generator.set_state(start)
+            self.random = BatchRandom(whole.generator, self.rows, part, self.parts)
+            yield slice(part * self.rows, (part + 1) * self.rows)
+        self.random = whole
 
     @torch.no_grad()
     def _update_average(self, number: int) -> None:

@@ -1,8 +1,10 @@
 """The training stage: for each repetition, a generator and a teacher fitted on that repetition's training rows only."""
 
+import gc
 import hashlib
 import json
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -37,6 +39,7 @@ from gansynth.stopping import TERMINATED, stopping_postponed
 from gansynth.study import Study
 from gansynth.training.health import diversity, ended_alike, trouble, variations
 from gansynth.training.loop import AdversarialLoop, Players, build_players
+from gansynth.training.parts import more_parts
 from gansynth.training.resume import Counters, load_state, save_state
 from gansynth.training.teacher import fit_teacher
 
@@ -69,17 +72,19 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         ArtifactError: The dataset is not there, the model cannot be written, or processes do not share the run folder.
         StudyError: The machine lacks what the study asks for, or a batch cannot be divided evenly among processes.
         TrainingError: Training goes wrong again and again, or one of its processes failed.
+        ResourceError: Memory runs out, even with batches computed in parts.
     """
     directory = run.model(repetition)
     request, parents = model_request(study, repetition), dataset_parent(run)
+    work = directory.with_name(".model.resume")
     if is_current(directory, request, parents):
+        shutil.rmtree(work, ignore_errors=True)  # of a training that was killed just after its end
         return directory
     dataset = load_dataset(run.dataset)
     rows = draw_split(dataset, study, repetition).train
     samples, groups = dataset.samples.take(rows), dataset.groups[rows]
     del dataset  # training holds its own rows, once
     key = hashlib.sha256(json.dumps([request, parents], sort_keys=True).encode()).hexdigest()
-    work = directory.with_name(".model.resume")
     job = _Job(study, samples, repetition, work, key, run.progress)
     fabric = make_training_fabric(study.compute)
     if study.gan.batch_size % fabric.world_size:
@@ -117,9 +122,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
             (draft.path / SETBACKS_FILE).write_text(json.dumps(counters.setbacks, indent=1))
         draft.counts.update(rows=len(samples), steps=counters.step, setbacks=len(counters.setbacks))
         draft.counts["ended_alike"] = int(ended_alike(counters.history))
-    for leftover in work.iterdir():
-        leftover.unlink()
-    work.rmdir()
+    shutil.rmtree(work, ignore_errors=True)
     log.info("%s: trained on %d rows", repetition_label(repetition), len(samples))
     return directory
 
@@ -158,34 +161,63 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
     """Train to the end, saving the state on the way; the last state is the result.
 
     Where training goes wrong, it is rolled back to the last state that was sound and goes on at a lower learning rate,
-    but no more than MOST_SETBACKS times.
+    but no more than MOST_SETBACKS times. Where memory runs out, it goes on from there with batches in parts.
     """
     torch.set_num_threads(job.study.compute.threads)  # Fabric takes others in processes that it starts
     job.work.mkdir(parents=True, exist_ok=True)
+    if fabric.is_global_zero:
+        for half in job.work.glob(".tmp*"):  # safetensors was killed amid writing it
+            half.unlink()
     players, counters = job.restore()
+    parts = 1
     while len(counters.setbacks) <= MOST_SETBACKS:
-        stopped = _train_while_sound(fabric, job, players, counters)
+        try:
+            stopped = _train_while_sound(fabric, job, players, counters, parts)
+        except (MemoryError, RuntimeError) as error:
+            parts = more_parts(job.study, fabric, parts, error)
+            stopped = _Stopped("", counters.seconds)
         if stopped is None:
             return
-        if fabric.is_global_zero:
-            players, counters = job.restore()
-            counters.setbacks.append(stopped.reason)
-            log.warning("%s: %s; goes on from step %d", repetition_label(job.repetition), stopped.reason, counters.step)
-            counters.seconds = stopped.seconds  # the time limit counts what is trained again
-            save_state(job.work / STATE_FILE, players, counters, job.key)
-        fabric.barrier()
-        players, counters = job.restore()
+        players, counters = _roll_back(fabric, job, stopped, parts)
+
+
+def _roll_back(fabric: Fabric, job: _Job, stopped: "_Stopped", parts: int) -> tuple[Players, Counters]:
+    """Return players and counters as last saved; if training went wrong, with that noted among the setbacks."""
+    gc.collect()  # networks that were set up refer to one another in circles
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    players, counters = job.restore()
+    label = repetition_label(job.repetition)
+    if not stopped.reason:
+        size = job.study.gan.batch_size
+        log.warning(
+            "%s: memory ran out; goes on from step %d with each batch of %d samples in %d parts, which changes no more"
+            " than rounding",
+            *(label, counters.step, size, parts),
+        )
+        counters.seconds = stopped.seconds
+        return players, counters
+    if fabric.is_global_zero:
+        counters.setbacks.append(stopped.reason)
+        log.warning("%s: %s; goes on from step %d", label, stopped.reason, counters.step)
+        counters.seconds = stopped.seconds  # the time limit counts what is trained again
+        save_state(job.work / STATE_FILE, players, counters, job.key)
+    fabric.barrier()
+    return job.restore()
 
 
 class _Stopped(NamedTuple):
-    """Why and where training went wrong, and how many seconds had been spent by then."""
+    """Why and where training went wrong, or nothing if memory ran out, and how many seconds had been spent by then."""
 
     reason: str
     seconds: float
 
 
-def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Counters) -> _Stopped | None:
-    """Run the adversarial loop from the last saved state; return what stopped it, nothing at its end."""
+def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Counters, parts: int) -> _Stopped | None:
+    """Run the adversarial loop from the last saved state; return what stopped it, nothing at its end.
+
+    Each batch is computed in so many parts.
+    """
     study = job.study
     if fabric.broadcast(counters.step) != counters.step:
         raise ArtifactError(
@@ -195,7 +227,7 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
         for leftover in job.work.iterdir():  # of a training with other settings
             leftover.unlink()
         save_state(job.work / STATE_FILE, players, counters, job.key)
-    loop = AdversarialLoop(study.gan, players, job.samples, job.codec, fabric, job.seed)
+    loop = AdversarialLoop(study.gan, players, job.samples, job.codec, fabric, job.seed, parts)
     loop.rate_share = RATE_AFTER_SETBACK ** len(counters.setbacks)
     real = variations(loop.values, job.samples.labels) if fabric.is_global_zero else {}
     started, earlier = time.monotonic(), counters.seconds

@@ -1,5 +1,6 @@
 """How a command runs a flow: on which run folder, with its progress shown, and what it prints at the end."""
 
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,7 +121,7 @@ def _conclude(stage: str, run: "Run") -> None:
 
 
 def _start_flow(name: str) -> Any:  # noqa: ANN401 - Prefect's flows are typed by their parameters, which differ
-    """Return a flow once all is there that it needs: processes for its work, and Prefect's API."""
+    """Return what runs a flow, once all is there that it needs: processes for its work, and Prefect's API."""
     from pipelines.workers import warm_up
 
     warm_up()
@@ -129,7 +130,7 @@ def _start_flow(name: str) -> Any:  # noqa: ANN401 - Prefect's flows are typed b
     server = PrefectServer()
     flow = getattr(import_module(f"pipelines.{name}"), name)
     server.wait()
-    return flow
+    return partial(server.run, flow)
 
 
 def _resolve(target: Path, overrides: list[str] | None, run_dir: Path | None) -> "tuple[Study, Run]":

@@ -93,6 +93,12 @@ def test_unexpected_errors_are_one_line_and_logged(tiny_study: Study, run: Run) 
     assert "in stumble" in (run.root / LOG_FILE).read_text()
 
 
+def test_a_log_that_cannot_be_written_is_told(tiny_study: Study, run: Run) -> None:
+    (run.root / LOG_FILE).mkdir()
+    with pytest.raises(GansynthError, match=r"workers\.log: cannot be written \(Is a directory\); make room"):
+        in_worker(work, tiny_study, run, "")
+
+
 def test_killed_worker_is_told_with_a_remedy(tiny_study: Study, run: Run) -> None:
     with pytest.raises(GansynthError, match=r"most likely for want of memory; lower compute\.workers"):
         in_worker(be_killed, tiny_study, run)
