@@ -104,18 +104,20 @@ def format_of_files(place: Path) -> str:
     return "parquet" if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))) else ""
 
 
-def read_csv(path: str) -> TableSource:
+def read_csv(path: str, label: str = "") -> TableSource:
     """Read a text file of values, whose dialect is sniffed and noted; a compressed one by its suffix.
 
     Blanks around a value do not belong to it. Empty values and the usual words for none (NA, null, None, ? and so on)
-    are nulls. Digits are text where the sample has some with a leading zero. Dates are ISO 8601, 31.12.2020, or
-    31/12/2020 in the order of day and month that the sample tells. Rows with too many or too few values are set aside.
+    are nulls; in the column `label`, only empty values are. Digits are text where some have a leading zero, or stand
+    for whole numbers of 2^63 and more. Dates are ISO 8601, 31.12.2020, or 31/12/2020 in the order of day and month that
+    the sample tells; where all years of a column have two digits, 31.12.20. Rows with too many or too few values are
+    set aside.
 
     Raises:
         SourceError: It cannot be read, is no text, its rows do not fit its header, or a stray quotation mark takes in
             rows.
     """
-    table, ragged, notes = read_text_table(path)
+    table, ragged, notes = read_text_table(path, label)
     name = Path(path).name
     numbers = np.setdiff1d(np.arange(1, table.num_rows + len(ragged) + 1), [number for number, _ in ragged])
     width = table.num_columns

@@ -11,10 +11,9 @@ from gansynth.errors import SourceError
 from gansynth.ingestion.damage import DAMAGE
 from gansynth.ingestion.quotes import refuse_stray_quotes
 from gansynth.ingestion.readers import first_line
+from gansynth.ingestion.second_look import NULLS, look_again
 from gansynth.ingestion.sniffing import Dialect, sniff
 from gansynth.modalities.table.rows import is_text
-
-NULLS = (*pa_csv.ConvertOptions().null_values, "None", "?")
 
 
 class TextTable(NamedTuple):
@@ -38,8 +37,8 @@ class _Parsed(NamedTuple):
     ragged: list[pa_csv.InvalidRow]
 
 
-def read_text_table(path: str) -> TextTable:
-    """Read a text file of values, whose dialect is sniffed and noted.
+def read_text_table(path: str, label: str = "") -> TextTable:
+    """Read a text file of values, whose dialect is sniffed and noted, and whose label column has no words for none.
 
     Raises:
         SourceError: It cannot be read, is no text, its rows do not fit its header, or a stray quotation mark takes in
@@ -62,7 +61,12 @@ def read_text_table(path: str) -> TextTable:
             f"{path}: none of its rows has {len(dialect.names)} values like its first, row {numbers[0][0]} has"
             f" {numbers[0][1]}; mend the first row"
         )
-    return TextTable(_trimmed(table), numbers, [dialect.note])
+
+    def as_text(columns: list[str]) -> pa.Table:
+        return _trimmed(_parse(path, dialect, columns, dict.fromkeys(columns, pa.string()), [""]).table, [""])
+
+    table, notes = look_again(_trimmed(table, NULLS), label, as_text)
+    return TextTable(table, numbers, [dialect.note, *notes])
 
 
 def _parse(
@@ -101,9 +105,9 @@ def _has_lines(table: pa.Table) -> bool:
     )
 
 
-def _trimmed(table: pa.Table) -> pa.Table:
-    """Return a table without blanks around its text, and with nulls that were hidden by them."""
-    nulls = pa.array(NULLS)
+def _trimmed(table: pa.Table, words: Sequence[str]) -> pa.Table:
+    """Return a table without blanks around its text, and with words for none that were hidden by them as nulls."""
+    nulls = pa.array(words)
     for position, name in enumerate(table.column_names):
         if pa.types.is_string(table[name].type):
             text = pc.utf8_trim_whitespace(table[name])
