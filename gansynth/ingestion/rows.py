@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gansynth.errors import SourceError
-from gansynth.ingestion.tables import TABLE_READERS
+from gansynth.ingestion.tables import TABLE_READERS, read_csv
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.storage import OWN_COLUMNS
 from gansynth.modalities.table.survey import survey
@@ -34,7 +34,7 @@ def read_rows(path: str, layout: str, config: TableConfig) -> FoundRows:
     Raises:
         SourceError: It cannot be read, has no usable row or column, or a column with a name that gansynth uses itself.
     """
-    source = TABLE_READERS[layout](path)
+    source = read_csv(path, config.label) if layout == "csv" else TABLE_READERS[layout](path)
     taken = sorted(set(source.table.column_names) & set(OWN_COLUMNS))
     if taken:
         raise SourceError(f"{path}: column {taken[0]!r} has a name that gansynth gives a column of its own; rename it")

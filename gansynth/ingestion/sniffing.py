@@ -61,7 +61,7 @@ def sniff(path: str) -> Dialect:
         SourceError: It cannot be read, is no text, is empty, has one column, or names one twice.
     """
     encoding = _encoding(path)
-    rows_of = {delimiter: _rows(path, encoding, delimiter) for delimiter in DELIMITERS}
+    rows_of = {delimiter: sample_rows(path, encoding, delimiter) for delimiter in DELIMITERS}
     delimiter = max(DELIMITERS, key=lambda one: _fit(rows_of[one]))
     rows = rows_of[delimiter]
     if not rows:
@@ -119,7 +119,14 @@ def _open(path: str) -> IO[bytes]:
     return stream
 
 
-def _rows(path: str, encoding: str, delimiter: str) -> list[list[str]]:
+def read_text(path: str, encoding: str) -> str:
+    """Return all of a file as text, decompressed if its name ends like that of a compressed one."""
+    with _open(path) as stream:
+        return bytes(stream.read()).decode(encoding, errors="replace")
+
+
+def sample_rows(path: str, encoding: str, delimiter: str) -> list[list[str]]:
+    """Return the rows of the first megabyte of a file, at most 1000 and none that is empty."""
     with _open(path) as stream:
         content = stream.read(SAMPLE_BYTES)
     text = content.decode(encoding, errors="replace")

@@ -13,16 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from sklearn import datasets
 
 from gansynth.errors import SourceError
 from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.readers import first_line, parquet_parts
-from gansynth.ingestion.sniffing import Dialect, sniff
 from gansynth.ingestion.sources import refuse_archive
+from gansynth.ingestion.text_tables import read_text_table
 from gansynth.samples import Indices
 
 SKLEARN_PREFIX = "sklearn:"
@@ -34,7 +32,6 @@ SKLEARN = {
     "wine": datasets.load_wine,
 }
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".csv.gz", ".csv.bz2")
-NULLS = [*pa_csv.ConvertOptions().null_values, "None", "?"]
 INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -107,52 +104,27 @@ def format_of_files(place: Path) -> str:
     return "parquet" if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))) else ""
 
 
-def read_csv(path: str) -> TableSource:
+def read_csv(path: str, label: str = "") -> TableSource:
     """Read a text file of values, whose dialect is sniffed and noted; a compressed one by its suffix.
 
     Blanks around a value do not belong to it. Empty values and the usual words for none (NA, null, None, ? and so on)
-    are nulls. Digits are text where the sample has some with a leading zero. Dates are ISO 8601, 31.12.2020, or
-    31/12/2020 in the order of day and month that the sample tells. Rows with too many or too few values are set aside.
+    are nulls; in the column `label`, only empty values are. Digits are text where some have a leading zero, or stand
+    for whole numbers of 2^63 and more. Dates are ISO 8601, 31.12.2020, or 31/12/2020 in the order of day and month that
+    the sample tells; where all years of a column have two digits, 31.12.20. Rows with too many or too few values are
+    set aside.
 
     Raises:
-        SourceError: It cannot be read, is no text, or its rows do not fit its header.
+        SourceError: It cannot be read, is no text, its rows do not fit its header, or a stray quotation mark takes in
+            rows.
     """
-    dialect = sniff(path)
-    ragged: list[tuple[int, int]] = []
-
-    def set_aside(row: pa_csv.InvalidRow) -> str:
-        ragged.append((row.number - dialect.header, row.actual_columns))
-        return "skip"
-
-    try:
-        # row numbers are only known to a single thread
-        read = pa_csv.ReadOptions(
-            use_threads=False,
-            encoding=dialect.encoding.removesuffix("-sig"),
-            column_names=dialect.names,
-            skip_rows_after_names=int(dialect.header),
-        )
-        parse = pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=set_aside)
-        table = pa_csv.read_csv(path, read, parse, _conversion(dialect))
-    except UnicodeError:
-        raise SourceError(f"{path}: its text is neither UTF-8 nor Windows-1252; save it as UTF-8") from None
-    except DAMAGE as error:
-        raise SourceError(
-            f"{path}: cannot be read as text of values ({first_line(error)}); mend it, for example a quotation mark"
-            " that nothing closes"
-        ) from None
-    if ragged and not table.num_rows:
-        raise SourceError(
-            f"{path}: none of its rows has {len(dialect.names)} values like its first, row {ragged[0][0]} has"
-            f" {ragged[0][1]}; mend the first row"
-        )
+    table, ragged, notes = read_text_table(path, label)
     name = Path(path).name
     numbers = np.setdiff1d(np.arange(1, table.num_rows + len(ragged) + 1), [number for number, _ in ragged])
+    width = table.num_columns
     quarantine = [
-        {"source": f"{name} row {number}", "reason": f"has {count} values, not {len(dialect.names)}"}
-        for number, count in ragged
+        {"source": f"{name} row {number}", "reason": f"has {count} values, not {width}"} for number, count in ragged
     ]
-    return TableSource(_trimmed(table), (Part(name, numbers, is_test=False),), quarantine, [dialect.note])
+    return TableSource(table, (Part(name, numbers, is_test=False),), quarantine, notes)
 
 
 def read_parquet(path: str) -> TableSource:
@@ -235,28 +207,6 @@ def read_frame(frame: pd.DataFrame, name: str = "frame") -> TableSource:
 
 def _part(name: str, rows: int, *, is_test: bool) -> Part:
     return Part(name, np.arange(1, rows + 1), is_test)
-
-
-def _conversion(dialect: Dialect) -> pa_csv.ConvertOptions:
-    dates = [pa_csv.ISO8601, "%Y/%m/%d", "%d.%m.%Y", *filter(None, [dialect.slashed])]
-    return pa_csv.ConvertOptions(
-        column_types=dict.fromkeys(dialect.codes, pa.string()),
-        decimal_point=dialect.decimal,
-        null_values=NULLS,
-        strings_can_be_null=True,
-        timestamp_parsers=dates,
-    )
-
-
-def _trimmed(table: pa.Table) -> pa.Table:
-    """Return a table without blanks around its text, and with nulls that were hidden by them."""
-    nulls = pa.array(NULLS)
-    for position, name in enumerate(table.column_names):
-        if pa.types.is_string(table[name].type):
-            text = pc.utf8_trim_whitespace(table[name])
-            text = pc.if_else(pc.is_in(text, nulls), pa.scalar(None, pa.string()), text)
-            table = table.set_column(position, name, text)
-    return table
 
 
 def _read_parquet_file(file: Path) -> pa.Table:

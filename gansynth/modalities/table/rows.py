@@ -1,5 +1,6 @@
 """Which rows of a table can be used: labelled, finite, and of the kinds that were asked for."""
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ Mask = npt.NDArray[np.bool_]
 
 MOSTLY_NUMBERS = 0.95
 FEW_NUMBERS = 20
+CODE = re.compile(r"\s*[+-]?(0\d|\d{19,}\s*$)")
+"""Digits that start with a zero, or are more than float64 can tell apart."""
 LARGEST = 1e300
 """Differences of larger numbers may be infinite."""
 
@@ -38,7 +41,8 @@ def prepare(table: pa.Table, config: TableConfig) -> Prepared:
 
     Unusable is a row without a label, with an infinite number (or one beyond 1e300), or with a value that is not of
     the kind that its column was given. Text is read as numbers without being asked if at least 95 % of its values are
-    numbers, more than 20 of them distinct and none with a leading zero, for then they are hardly codes.
+    numbers, more than 20 of them distinct, none with a leading zero and no whole one of 19 digits or more, for then
+    they are hardly codes.
     """
     kinds: dict[str, str] = {column.name: column.kind for column in config.columns}
     unusable: dict[int, str] = {}
@@ -89,7 +93,7 @@ def _mostly_numbers(array: pa.ChunkedArray) -> bool:
     counts = plain(array).drop_null().value_counts()
     texts = counts.field("values").to_pandas()
     parsed = pd.to_numeric(texts, errors="coerce").notna().to_numpy()
-    if parsed.sum() <= FEW_NUMBERS or texts[parsed].str.match(r"\s*[+-]?0\d").any():
+    if parsed.sum() <= FEW_NUMBERS or texts[parsed].str.match(CODE).any():
         return False
     rows = counts.field("counts").to_numpy()
     return bool(rows[parsed].sum() >= MOSTLY_NUMBERS * rows.sum())
