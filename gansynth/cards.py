@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gansynth import formats
-from gansynth.arms import has_gan
+from gansynth.arms import DESCRIPTIONS, has_gan
 from gansynth.artifacts import amend, file_digest, read_manifest
 from gansynth.markup import escape, table
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
@@ -42,13 +42,16 @@ BIASES = "Faults, gaps and biases of the training rows are likely here too, and 
 LIKENESS = "Samples may resemble training rows, so the care that those need is needed here as well."
 MISUSE = "Do not use these samples to test or validate a model, or as evidence of anything real."
 
+UNREAL = {"image": "none is a photograph of anything", "table": "none is a record of anything"}
+"""What samples of each modality are not."""
+
 CARD = """\
 ---
 {front_matter}
 ---
 # Synthetic {things} of the study {study}
 
-{kept} {things}, all of them generated: none is a photograph or a measurement.
+{kept} {things}, all of them generated: {unreal}.
 
 ## How it was made
 
@@ -89,9 +92,9 @@ measured on them. `report/index.html` in the run folder tells the whole story.
 
 > {sentence}
 
-Recommended for this data: the arm `{recommended}`. An arm is a way to train one and the same classifier: `real` on real
-rows alone, `oversampled` on every class equally often, `classical` also with image transforms, `gan` and
-`gan+classical` like the last two, with synthetic images in every batch.
+Recommended for this data: the arm `{recommended}`. An arm is a way to train one and the same classifier:
+
+{arms}
 
 {gain}
 
@@ -138,10 +141,11 @@ def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], sum
         rejections="\n".join(rejected) or "No filter was used.",
         classes=table(("label", "class", origin.things), classes),
         things=origin.things,
+        unreal=UNREAL[origin.modality],
         marked="image" if origin.modality == "image" else "file",
         source_type=DIGITAL_SOURCE_TYPE,
         marks=MARKS[file_format],
-        findings=UNMEASURED if summary is None else _findings(summary),
+        findings=UNMEASURED if summary is None else _findings(origin, summary),
         use=USE,
         limits="\n".join(f"- {limit}" for limit in (LABELS, BIASES, LIKENESS, MISUSE)),
         licence=escape(_shown(origin.licence)),
@@ -164,11 +168,13 @@ def renew_card(directory: Path, origin: Origin, file_format: str, summary: Summa
         amend(directory, CARD_FILE, card)
 
 
-def _findings(summary: Summary) -> str:
+def _findings(origin: Origin, summary: Summary) -> str:
+    arms = [f"- `{arm}`: {DESCRIPTIONS[origin.modality][arm]}." for arm in summary.arms]
     return FINDINGS.format(
         repetitions=summary.repetitions,
         sentence=summary.verdict.sentence,
         recommended=summary.recommended_arm,
+        arms="\n".join(arms),
         gain=_gain(summary),
         likeness=_likeness(summary.fidelity, summary.memorisation),
         embedding=summary.fidelity.embedding,

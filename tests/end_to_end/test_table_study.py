@@ -1,6 +1,7 @@
 """A table through all stages: from a CSV file to its report and its synthetic rows."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from bs4 import BeautifulSoup
 
+from gansynth.arms import DESCRIPTIONS
 from gansynth.artifacts import read_manifest
 from gansynth.datasets import load_dataset, load_synthetic
 from gansynth.errors import SourceError, StudyError
@@ -105,6 +107,17 @@ def test_synthetic_rows_look_like_the_source(churn: tuple[Study, Run]) -> None:
     assert "# Synthetic rows of the study churn" in card
     assert "tabular-classification" in card
     assert json.loads((run.synthetic(None) / "croissant.json").read_text())["recordSet"][0]["field"][0]["name"] == "age"
+
+
+def test_the_card_explains_the_arms_of_tables_and_speaks_of_no_images(churn: tuple[Study, Run]) -> None:
+    study, run = churn
+    card = (run.synthetic(None) / "README.md").read_text()
+    for arm in study.evaluation.arms:
+        assert f"- `{arm}`: {DESCRIPTIONS['table'][arm]}.\n" in card
+    croissant = (run.synthetic(None) / "croissant.json").read_text()
+    assert "none is a record of anything" in card
+    assert "none is a record of anything" in croissant
+    assert not re.search("photograph|image", card + croissant)
 
 
 def test_every_arm_is_compared_and_tuning_ranks_nothing_anew(churn: tuple[Study, Run]) -> None:
