@@ -176,7 +176,7 @@ def _findings(origin: Origin, summary: Summary) -> str:
         recommended=summary.recommended_arm,
         arms="\n".join(arms),
         gain=_gain(summary),
-        likeness=_likeness(summary.fidelity, summary.memorisation),
+        likeness=_likeness(summary.fidelity, summary.memorisation, summary.metric),
         embedding=summary.fidelity.embedding,
     )
 
@@ -196,7 +196,7 @@ def _gain(summary: Summary) -> str:
     return table(["Arm", f"{formats.metric_name(summary.metric)}, %", *heads], rows)
 
 
-def _likeness(found: Fidelity, copied: Memorisation) -> str:
+def _likeness(found: Fidelity, copied: Memorisation, metric: str) -> str:
     """Return the table of fidelity and memorisation, with how to read each number."""
     rows = [
         ("Kernel distance (KID)", f"{found.kid:.3g}", "0 for equal distributions"),
@@ -206,9 +206,9 @@ def _likeness(found: Fidelity, copied: Memorisation) -> str:
         ("Density", f"{found.density:.2f}", "about 1 for equal distributions"),
         ("Coverage", f"{found.coverage:.2f}", "real samples with a synthetic one nearby"),
         (
-            "Usefulness",
+            formats.learnt_metric_name(metric),
             f"{found.classification_accuracy_score:.2f}",
-            "score of a classifier that saw synthetic ones alone",
+            "on held-out rows, of a classifier that saw synthetic ones alone",
         ),
         ("Label agreement", f"{found.label_agreement:.2f}", "samples that a classifier gives the label asked for"),
         ("Real label agreement", f"{found.held_out_agreement:.2f}", "real rows that it gives their own label"),

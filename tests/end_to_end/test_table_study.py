@@ -120,6 +120,14 @@ def test_the_card_explains_the_arms_of_tables_and_speaks_of_no_images(churn: tup
     assert not re.search("photograph|image", card + croissant)
 
 
+def test_what_synthetic_rows_alone_teach_goes_by_the_name_of_its_metric(churn: tuple[Study, Run]) -> None:
+    _, run = churn
+    for place in (run.report / "report.md", run.report / "index.html", run.synthetic(None) / "README.md"):
+        text = place.read_text(encoding="utf-8")
+        assert "Average precision from synthetic alone" in text
+        assert "accuracy score" not in text
+
+
 def test_every_arm_is_compared_and_tuning_ranks_nothing_anew(churn: tuple[Study, Run]) -> None:
     study, run = churn
     summary = read_summary(run.evaluation)
