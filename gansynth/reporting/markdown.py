@@ -79,8 +79,10 @@ def _of_tables(findings: Findings) -> list[str]:
         escape(words.compared_rows(findings.summary.table)),
         _table(columns.likeness_table(findings.summary.table)),
         "### Columns, the worst first",
+        columns.WORST_COLUMN,
         _table(columns.column_distance_table(findings)),
         "### Pairs of columns, the worst first",
+        columns.WORST_PAIR,
         _table(columns.pair_table(findings)),
     ]
 
