@@ -118,7 +118,8 @@ class _Rows(NamedTuple):
 
 def _request(study: Study, remote: RemoteSource | None) -> dict[str, Any]:
     layout, content = (study.source.format, remote.fingerprint) if remote else _look_over(study)
-    settings = study.source.model_dump(include={"max_bad_share", "near_duplicate_distance"})
+    decisive = {"max_bad_share"} | ({"near_duplicate_distance"} if study.modality.kind == "image" else set())
+    settings = study.source.model_dump(include=decisive)
     return {
         "source": {"format": layout, "content": content, **settings},
         "modality": study.modality.model_dump(mode="json", include=OF_INGESTION),

@@ -71,9 +71,11 @@ def _fixed(study: Study) -> str:
 
 
 def _data(findings: Findings) -> str:
-    source = findings.study.source
-    near = source.near_duplicate_distance
-    kinds = "Exact duplicates" if near < 0 else f"Exact and near duplicates (perceptual hashes within {near} bits)"
+    source, kinds = findings.study.source, "Exact duplicates"
+    if findings.study.modality.kind == "table":
+        kinds = "Rows whose cells are equal, whatever their labels,"
+    elif source.near_duplicate_distance >= 0:
+        kinds = f"Exact and near duplicates (perceptual hashes within {source.near_duplicate_distance} bits)"
     return (
         f"{kinds} were grouped first; a group never straddles training and test."
         f" {_scarcity(findings.study.scarcity)} {_preparation(findings.study)} Licence of the source: {source.licence}."

@@ -119,8 +119,9 @@ def _data_warnings(findings: Findings) -> list[str]:
         found.append(f"{samples} of the source could not be used and stayed out; see the list.")
     exact, near = counts.get("exact_duplicates", 0), counts.get("near_duplicates", 0)
     if exact or near:
+        resembling = f" and {near:,} more resemble one" if near else ""
         found.append(
-            f"{formats.plural(exact, 'row')} of the source repeat an earlier one and {near:,} more resemble one;"
+            f"{formats.plural(exact, 'row')} of the source repeat an earlier one{resembling};"
             " each such group stayed on one side of every split."
         )
     conflicts = counts.get("conflicting_labels", 0)

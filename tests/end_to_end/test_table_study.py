@@ -22,7 +22,7 @@ from gansynth.requests import arm_request, fidelity_request
 from gansynth.results import read_summary
 from gansynth.runs import Run
 from gansynth.study import STANDARD_ARMS, Study
-from gansynth.study_files import load_study
+from gansynth.study_files import load_study, save_study
 from gansynth.training import train
 
 STUDY = """
@@ -126,6 +126,18 @@ def test_what_synthetic_rows_alone_teach_goes_by_the_name_of_its_metric(churn: t
         text = place.read_text(encoding="utf-8")
         assert "Average precision from synthetic alone" in text
         assert "accuracy score" not in text
+
+
+def test_near_duplicates_are_for_images_alone(churn: tuple[Study, Run]) -> None:
+    study, run = churn
+    markdown = (run.report / "report.md").read_text(encoding="utf-8")
+    assert "Rows whose cells are equal, whatever their labels, were grouped first" in markdown
+    assert "perceptual" not in markdown
+    source = study.source.model_copy(update={"near_duplicate_distance": 2})
+    before = read_manifest(run.dataset)
+    ingest(study.model_copy(update={"source": source}), run)
+    assert read_manifest(run.dataset) == before
+    save_study(study, run.study_file)
 
 
 def test_every_arm_is_compared_and_tuning_ranks_nothing_anew(churn: tuple[Study, Run]) -> None:
