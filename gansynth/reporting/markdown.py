@@ -5,6 +5,7 @@ import json
 from gansynth import formats
 from gansynth.markup import escape
 from gansynth.markup import table as markdown_table
+from gansynth.notes import column_notes
 from gansynth.reporting import anomaly, columns, protocol, tables, words
 from gansynth.reporting.findings import Findings
 from gansynth.reporting.tables import Table
@@ -41,6 +42,7 @@ def render_markdown(findings: Findings, date: str) -> str:
         _bullets([f"`{arm}`: {escape(line)}" for arm, line in protocol.arm_descriptions(study).items()]),
         "## Recall of each class",
         _table(tables.recall_table(findings)),
+        *_source_columns(findings),
         "## Fidelity",
         escape(f"Embedding: {summary.fidelity.embedding}. The numbers compare with no others."),
         _table(tables.fidelity_table(findings)),
@@ -69,6 +71,13 @@ def render_markdown(findings: Findings, date: str) -> str:
         _code(json.dumps(study.model_dump(mode="json"), indent=2)),
     ]
     return "\n\n".join(part for part in sections if part) + "\n"
+
+
+def _source_columns(findings: Findings) -> list[str]:
+    table = tables.column_table(findings)
+    if table is None:
+        return []
+    return ["## Columns", _table(table), _bullets([escape(line) for line in column_notes(findings.columns)])]
 
 
 def _of_tables(findings: Findings) -> list[str]:

@@ -128,6 +128,17 @@ def test_what_synthetic_rows_alone_teach_goes_by_the_name_of_its_metric(churn: t
         assert "accuracy score" not in text
 
 
+def test_what_was_found_in_the_source_is_in_every_form_of_the_report(churn: tuple[Study, Run]) -> None:
+    _, run = churn
+    about = json.loads((run.dataset / "columns.json").read_text())
+    assert json.loads((run.report / "report.json").read_text())["source"] == about
+    for name in ("report.md", "index.html"):
+        text = (run.report / name).read_text(encoding="utf-8")
+        assert "Read as utf-8, comma between values" in text
+        assert "id: dropped, is an id: 160 values in 160 rows" in text
+    assert "| plan | categorical | 0 | 2 | " in (run.report / "report.md").read_text(encoding="utf-8")
+
+
 def test_near_duplicates_are_for_images_alone(churn: tuple[Study, Run]) -> None:
     study, run = churn
     markdown = (run.report / "report.md").read_text(encoding="utf-8")
