@@ -3,8 +3,8 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,6 +84,18 @@ def ingest(study: Study, run: Run) -> Path:
     return run.dataset
 
 
+def check_source(study: Study) -> None:
+    """Make sure that something lies where a study's local source is said to, without reading it.
+
+    Raises:
+        SourceError: Nothing does, or nothing that goes with `source.format`.
+    """
+    if is_url(study.source.path):
+        return
+    with _readable(study.source.path):
+        _format(study, study.source.path)
+
+
 def _read_images(
     config: ImageConfig, source: SourceConfig, found: Source, run: Run
 ) -> tuple[Dataset, list[dict[str, str]], Indices]:
@@ -129,8 +141,14 @@ def _request(study: Study, remote: RemoteSource | None) -> dict[str, Any]:
 def _look_over(study: Study) -> tuple[str, str]:
     """Return format and fingerprint of a local source."""
     path = study.source.path
-    try:
+    with _readable(path):
         return _format(study, path), fingerprint(path)
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise SourceError(f"source.path: {path} cannot be read ({error.strerror}); mend its permissions") from None
 
