@@ -98,11 +98,21 @@ Recommended for this data: the arm `{recommended}`. An arm is a way to train one
 
 {gain}
 
-Gains are in points, with their intervals.
+{taught}Gains are in points, with their intervals.
 
 {likeness}
 
 Distances are those of this embedding: {embedding}. They compare with no other numbers, and are no proof of privacy."""
+
+TAUGHT = """\
+**These rows carry other labels than those that were measured.** In the arms with a GAN, synthetic rows had their labels
+from a committee of classifiers fitted on the real training rows, unless `evaluation.labels` of the study is `hard`, and
+half of each real row's label came from it too. The rows here have the class that they were asked for and, beside it,
+probabilities by one small network, the teacher (`teacher_probability` and the like). Adding them to the training rows
+as they are is not what was measured, and may gain less.
+
+"""
+"""What the gain of tables was measured with, which is not what is delivered."""
 
 MARKS = {
     "parquet": " in the footer of its file and by the column `synthetic`",
@@ -176,6 +186,7 @@ def _findings(origin: Origin, summary: Summary) -> str:
         recommended=summary.recommended_arm,
         arms="\n".join(arms),
         gain=_gain(summary),
+        taught=TAUGHT if origin.modality == "table" else "",
         likeness=_likeness(summary.fidelity, summary.memorisation, summary.metric),
         embedding=summary.fidelity.embedding,
     )

@@ -114,6 +114,8 @@ def test_the_card_explains_the_arms_of_tables_and_speaks_of_no_images(churn: tup
     card = (run.synthetic(None) / "README.md").read_text()
     for arm in study.evaluation.arms:
         assert f"- `{arm}`: {DESCRIPTIONS['table'][arm]}.\n" in card
+    gain = card[card.index("| Arm | average precision") :]
+    assert "These rows carry other labels than those that were measured" in gain[: gain.index("Gains are in points")]
     croissant = (run.synthetic(None) / "croissant.json").read_text()
     assert "none is a record of anything" in card
     assert "none is a record of anything" in croissant
