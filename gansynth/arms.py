@@ -97,3 +97,33 @@ STANDARD_ARMS: dict[str, tuple[ArmName, ...]] = {
     ),
 }
 """Those that are compared unless a study names others."""
+
+_TUNED = "how probable a class must be to be predicted chosen on training rows"
+_SHUFFLED = "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help"
+
+DESCRIPTIONS: dict[str, dict[str, str]] = {
+    "image": {
+        "real": "the real training rows as they are, nothing added",
+        "oversampled": "real rows, every class drawn equally often: the control for mere resampling",
+        "classical": "oversampled real rows with classical augmentation",
+        "gan": "oversampled real rows, and synthetic samples in every batch",
+        "gan+classical": "as classical, and synthetic samples in every batch, more of the rarer classes",
+        "shuffled": _SHUFFLED,
+    },
+    "table": {
+        "real": "the real training rows as they are, nothing added",
+        "threshold": f"the same, with {_TUNED}: the control for mere tuning",
+        "weights": "real rows, every class counting equally much",
+        "oversampled": "real rows, those of smaller classes repeated: the control for mere resampling",
+        "softened": f"real rows, half of each label from classifiers that did not see the row, {_TUNED}: the control"
+        " for mere teaching",
+        "smote": "real rows, smaller classes filled up by SMOTE",
+        "copies": f"as softened, and copies of real rows, labelled by these classifiers, {_TUNED}: the control for mere"
+        " numbers of rows",
+        "copies+smote": f"the same, and rows by SMOTE, {_TUNED}",
+        "gan": f"as copies, with a synthetic row in place of each copy, {_TUNED}",
+        "gan+smote": f"the same, and rows by SMOTE, {_TUNED}",
+        "shuffled": _SHUFFLED,
+    },
+}
+"""What each arm trains on, in words, for whoever reads a report or a dataset card."""

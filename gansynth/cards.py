@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gansynth import formats
-from gansynth.arms import has_gan
+from gansynth.arms import DESCRIPTIONS, has_gan
 from gansynth.artifacts import amend, file_digest, read_manifest
 from gansynth.markup import escape, table
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
@@ -42,13 +42,16 @@ BIASES = "Faults, gaps and biases of the training rows are likely here too, and 
 LIKENESS = "Samples may resemble training rows, so the care that those need is needed here as well."
 MISUSE = "Do not use these samples to test or validate a model, or as evidence of anything real."
 
+UNREAL = {"image": "none is a photograph of anything", "table": "none is a record of anything"}
+"""What samples of each modality are not."""
+
 CARD = """\
 ---
 {front_matter}
 ---
 # Synthetic {things} of the study {study}
 
-{kept} {things}, all of them generated: none is a photograph or a measurement.
+{kept} {things}, all of them generated: {unreal}.
 
 ## How it was made
 
@@ -89,17 +92,27 @@ measured on them. `report/index.html` in the run folder tells the whole story.
 
 > {sentence}
 
-Recommended for this data: the arm `{recommended}`. An arm is a way to train one and the same classifier: `real` on real
-rows alone, `oversampled` on every class equally often, `classical` also with image transforms, `gan` and
-`gan+classical` like the last two, with synthetic images in every batch.
+Recommended for this data: the arm `{recommended}`. An arm is a way to train one and the same classifier:
+
+{arms}
 
 {gain}
 
-Gains are in points, with their intervals.
+{taught}Gains are in points, with their intervals.
 
 {likeness}
 
 Distances are those of this embedding: {embedding}. They compare with no other numbers, and are no proof of privacy."""
+
+TAUGHT = """\
+**These rows carry other labels than those that were measured.** In the arms with a GAN, synthetic rows had their labels
+from a committee of classifiers fitted on the real training rows, unless `evaluation.labels` of the study is `hard`, and
+half of each real row's label came from it too. The rows here have the class that they were asked for and, beside it,
+probabilities by one small network, the teacher (`teacher_probability` and the like). Adding them to the training rows
+as they are is not what was measured, and may gain less.
+
+"""
+"""What the gain of tables was measured with, which is not what is delivered."""
 
 MARKS = {
     "parquet": " in the footer of its file and by the column `synthetic`",
@@ -138,10 +151,11 @@ def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], sum
         rejections="\n".join(rejected) or "No filter was used.",
         classes=table(("label", "class", origin.things), classes),
         things=origin.things,
+        unreal=UNREAL[origin.modality],
         marked="image" if origin.modality == "image" else "file",
         source_type=DIGITAL_SOURCE_TYPE,
         marks=MARKS[file_format],
-        findings=UNMEASURED if summary is None else _findings(summary),
+        findings=UNMEASURED if summary is None else _findings(origin, summary),
         use=USE,
         limits="\n".join(f"- {limit}" for limit in (LABELS, BIASES, LIKENESS, MISUSE)),
         licence=escape(_shown(origin.licence)),
@@ -164,13 +178,16 @@ def renew_card(directory: Path, origin: Origin, file_format: str, summary: Summa
         amend(directory, CARD_FILE, card)
 
 
-def _findings(summary: Summary) -> str:
+def _findings(origin: Origin, summary: Summary) -> str:
+    arms = [f"- `{arm}`: {DESCRIPTIONS[origin.modality][arm]}." for arm in summary.arms]
     return FINDINGS.format(
         repetitions=summary.repetitions,
         sentence=summary.verdict.sentence,
         recommended=summary.recommended_arm,
+        arms="\n".join(arms),
         gain=_gain(summary),
-        likeness=_likeness(summary.fidelity, summary.memorisation),
+        taught=TAUGHT if origin.modality == "table" else "",
+        likeness=_likeness(summary.fidelity, summary.memorisation, summary.metric),
         embedding=summary.fidelity.embedding,
     )
 
@@ -190,7 +207,7 @@ def _gain(summary: Summary) -> str:
     return table(["Arm", f"{formats.metric_name(summary.metric)}, %", *heads], rows)
 
 
-def _likeness(found: Fidelity, copied: Memorisation) -> str:
+def _likeness(found: Fidelity, copied: Memorisation, metric: str) -> str:
     """Return the table of fidelity and memorisation, with how to read each number."""
     rows = [
         ("Kernel distance (KID)", f"{found.kid:.3g}", "0 for equal distributions"),
@@ -200,9 +217,9 @@ def _likeness(found: Fidelity, copied: Memorisation) -> str:
         ("Density", f"{found.density:.2f}", "about 1 for equal distributions"),
         ("Coverage", f"{found.coverage:.2f}", "real samples with a synthetic one nearby"),
         (
-            "Usefulness",
+            formats.learnt_metric_name(metric),
             f"{found.classification_accuracy_score:.2f}",
-            "score of a classifier that saw synthetic ones alone",
+            "on held-out rows, of a classifier that saw synthetic ones alone",
         ),
         ("Label agreement", f"{found.label_agreement:.2f}", "samples that a classifier gives the label asked for"),
         ("Real label agreement", f"{found.held_out_agreement:.2f}", "real rows that it gives their own label"),

@@ -23,7 +23,6 @@ METRIC_NAMES = {
     "kid": "kernel distance (KID)",
     "c_t": "data copying (Z of C_T)",
     "fid": "Fréchet distance (FID)",
-    "classification_accuracy_score": "classification accuracy score",
     "label_agreement": "label agreement",
     "held_out_agreement": "that of held-out rows",
 }
@@ -32,6 +31,11 @@ METRIC_NAMES = {
 def metric_name(metric: str) -> str:
     """Return a metric's name in the middle of a sentence."""
     return METRIC_NAMES.get(metric, metric.replace("_", " "))
+
+
+def learnt_metric_name(metric: str) -> str:
+    """Return the name of a metric of a classifier that was trained on synthetic samples alone, as a heading."""
+    return f"{capitalised(metric_name(metric))} from synthetic alone"
 
 
 def ordered(metrics: Iterable[str]) -> list[str]:

@@ -114,7 +114,7 @@ def check_places(source: str, out: Path) -> None:
     """Make sure that scores of a source can go to a file.
 
     Raises:
-        SourceError: The source is a URL.
+        SourceError: The source is a URL, or is not there.
         ArtifactError: The file is none that scores can be written to.
     """
     for given in (source, str(out)):
@@ -126,6 +126,8 @@ def check_places(source: str, out: Path) -> None:
         raise ArtifactError(f"{out}: is neither a .parquet nor a .csv file by its name; rename it")
     if not is_named(source) and out.resolve() in (Path(source).resolve(), *Path(source).resolve().parents):
         raise ArtifactError(f"{out}: is the source; name another file")
+    if not is_named(source) and not Path(source).exists():
+        raise SourceError(f"{source}: does not exist; name a table, a folder of images or a Parquet file")
     if not out.parent.is_dir():
         raise ArtifactError(f"{out}: there is no folder {out.parent}; make it first")
 

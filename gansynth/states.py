@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gansynth.artifacts import MANIFEST, Manifest, read_manifest
 from gansynth.errors import ArtifactError
+from gansynth.notes import dataset_notes
 from gansynth.requests import expected
 from gansynth.results import Summary, read_summary
 from gansynth.runs import LOCK_FILE, OWNER_FILE, Run
@@ -132,6 +133,7 @@ class RunState:
         study: The study as it is stored there; nothing yet if the run has only just begun.
         stages: The state of each stage, in their order.
         counts: What the dataset counts.
+        notes: What people should know of the dataset.
         holder: The process that is writing there.
         interrupted: Whether work was stopped halfway there.
         changed: When something was last begun or finished there, in UTC.
@@ -144,6 +146,7 @@ class RunState:
     study: StoredStudy | None
     stages: dict[str, StageState]
     counts: dict[str, int]
+    notes: list[str]
     holder: str | None
     interrupted: bool
     changed: datetime
@@ -222,6 +225,7 @@ def _read_state(run: Run) -> RunState:
         study=study,
         stages={stage: StageState(len(places), Cost.of(found[stage])) for stage, places in made.items()},
         counts=dataset.counts if dataset else {},
+        notes=dataset_notes(run.dataset) if dataset else [],
         holder=holder,
         interrupted=left and holder is None and not reported,
         changed=last_changed(run),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -41,7 +41,7 @@ class Row:
 
 
 class Board(logging.Handler):
-    """The live picture: a row for each stage, and under the running one a bar for each piece of work in progress.
+    """The live picture: a row for each stage, under the running one a bar for each piece of work, and notes below.
 
     Stages come from the log records of `pipelines.stages`, pieces from the files of the run's progress folder.
     """
@@ -50,12 +50,16 @@ class Board(logging.Handler):
         super().__init__(logging.INFO)
         self.rows = {stage: Row() for stage in stages}
         self.progress = progress
+        self.notes: list[str] = []
         self.spinner = Spinner("dots")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of a stage's record; other records are not for people who watch."""
         row = self.rows.get(getattr(record, "stage", ""))
         if row is None:
+            return
+        if getattr(record, "state", "") == "noted":
+            self.notes.append(record.getMessage())
             return
         fields = record.__dict__
         row.state, row.finished, row.total, row.samples = (fields[name] for name in RECORDED)
@@ -83,11 +87,11 @@ class Board(logging.Handler):
                 table.add_row(Text("·", "dim"), Text(stage, "dim"))
         if not running and all(row.state == "waiting" for row in self.rows.values()):
             table.add_row(self.spinner, Text("starting", "bold"))
-        return table
+        return Group(table, *(Text(note, "dim") for note in self.notes))
 
 
 class Lines(logging.Handler):
-    """One plain line for each finished unit and each finished stage, for output that is no terminal."""
+    """One plain line for each finished unit, note and finished stage, for output that is no terminal."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
@@ -96,7 +100,7 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record if it is such a line."""
         state = getattr(record, "state", "")
-        if state == "done" or (state == "running" and getattr(record, "total", 1) > 1):
+        if state in {"done", "noted"} or (state == "running" and getattr(record, "total", 1) > 1):
             self.console.out(record.getMessage(), highlight=False)
 
 

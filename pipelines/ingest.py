@@ -6,6 +6,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from gansynth import ingestion
+from gansynth.notes import dataset_notes
 from gansynth.runs import Run
 from gansynth.study import Study
 from pipelines.stages import Stage, Unit, begun
@@ -28,4 +29,6 @@ def ingest(study: Study, run_dir: Path | None = None) -> list[str]:
     """
     run, study = begun(run_dir, study)
     with Stage("ingest", study, run) as stage:
-        return stage.complete([Unit(ingest_source, "dataset", {})])
+        digests = stage.complete([Unit(ingest_source, "dataset", {})])
+        stage.note(dataset_notes(run.dataset))
+    return digests

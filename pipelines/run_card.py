@@ -31,6 +31,10 @@ def print_card(run: Run) -> None:
         console.print()
         console.print(_stages(state))
         console.print()
+    for note in state.notes:
+        console.print(f"dataset: {plain(note)}")
+    if state.notes:
+        console.print()
     if state.holder:
         _print_pieces(console, run)
     if state.summary is None:

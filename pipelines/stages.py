@@ -71,9 +71,9 @@ def hold(study: Study, run: Run) -> Iterator[None]:
 class Work:
     """Units of work on a run, done side by side, as many as there are workers.
 
-    Logs a line when the work starts, after each unit, and when it ends. The records carry `study` (its name), `run`
-    (the folder), `stage`, `state` ("started", "running" or "done"), `finished` and `total` units, the `samples` that
-    these make, and `seconds` since the start for whoever shows progress.
+    Logs a line when the work starts, after each unit, for each note, and when it ends. The records carry `study` (its
+    name), `run` (the folder), `stage`, `state` ("started", "running", "noted" or "done"), `finished` and `total` units,
+    the `samples` that these make, and `seconds` since the start for whoever shows progress.
     """
 
     def __init__(
@@ -127,6 +127,11 @@ class Work:
     def _runner(self) -> TaskRunner[Any]:
         """What starts the tasks; a cluster takes seconds to start, and not before there is work for it."""
         return self._until_done.enter_context(started_runner(self.study.compute))
+
+    def note(self, lines: Sequence[str]) -> None:
+        """Tell what people should know of what was made, whether it was made now or earlier."""
+        for line in lines:
+            self._tell("noted", line)
 
     def _elapsed(self) -> str:
         return duration(self._seconds()).replace("\N{NO-BREAK SPACE}", " ")

@@ -44,6 +44,7 @@ STUDY = (
     "devices",
     "results",
     "states",
+    "notes",
     "cards",
 )
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")

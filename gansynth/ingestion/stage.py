@@ -3,8 +3,8 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,6 +86,18 @@ def ingest(study: Study, run: Run) -> Path:
     return run.dataset
 
 
+def check_source(study: Study) -> None:
+    """Make sure that something lies where a study's local source is said to, without reading it.
+
+    Raises:
+        SourceError: Nothing does, or nothing that goes with `source.format`.
+    """
+    if is_url(study.source.path):
+        return
+    with _readable(study.source.path):
+        _format(study, study.source.path)
+
+
 def _read_images(
     config: ImageConfig, source: SourceConfig, found: Source, run: Run
 ) -> tuple[Dataset, list[dict[str, str]], Indices]:
@@ -122,7 +134,8 @@ class _Rows(NamedTuple):
 
 def _request(study: Study, remote: RemoteSource | None) -> dict[str, Any]:
     layout, content = (study.source.format, remote.fingerprint) if remote else _look_over(study)
-    settings = study.source.model_dump(include={"max_bad_share", "near_duplicate_distance"})
+    decisive = {"max_bad_share"} | ({"near_duplicate_distance"} if study.modality.kind == "image" else set())
+    settings = study.source.model_dump(include=decisive)
     return {
         "source": {"format": layout, "content": content, **settings},
         "modality": study.modality.model_dump(mode="json", include=OF_INGESTION),
@@ -132,8 +145,14 @@ def _request(study: Study, remote: RemoteSource | None) -> dict[str, Any]:
 def _look_over(study: Study) -> tuple[str, str]:
     """Return format and fingerprint of a local source."""
     path = study.source.path
-    try:
+    with _readable(path):
         return _format(study, path), fingerprint(path)
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         place = error.filename or path
         raise SourceError(f"source.path: {place} cannot be read ({error.strerror}); mend its permissions") from None

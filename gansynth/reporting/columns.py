@@ -18,6 +18,11 @@ MOST_PAIRS = 12
 MOST_CLOSEST = 8
 MEASURES = {"ks": "Kolmogorov-Smirnov", "tv": "total variation"}
 DIFFERS = "≠"
+WORST_COLUMN = "The worst column is that whose distance exceeds by most what real rows give."
+WORST_PAIR = (
+    "The worst pair is that whose deviation from held-out rows exceeds by most that of real rows. A deviation is taken"
+    " in each repetition, without its sign, and then averaged: it is no difference of the averages beside it."
+)
 
 
 def column_distances(findings: Findings) -> pd.DataFrame:
@@ -98,7 +103,14 @@ def pair_table(findings: Findings) -> Table:
     """The pairs of columns whose association differs most."""
     rows = associations(findings).head(MOST_PAIRS).to_dict("records")
     return Table(
-        ["Columns", "Association", "Held-out rows", "Synthetic rows", "Difference", "Difference of real rows"],
+        [
+            "Columns",
+            "Association",
+            "Held-out rows",
+            "Synthetic rows",
+            "Typical deviation",
+            "Typical deviation of real rows",
+        ],
         [
             [
                 f"{row['column']} and {row['other']}",

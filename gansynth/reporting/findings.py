@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from gansynth.artifacts import MANIFEST, Manifest, read_manifest
 from gansynth.errors import ArtifactError
+from gansynth.notes import read_columns
 from gansynth.results import (
     ASSOCIATIONS_FILE,
     BLINDED_FILE,
@@ -25,7 +26,7 @@ from gansynth.results import (
     Summary,
     read_summary,
 )
-from gansynth.runs import COLUMNS_FILE, METRICS_FILE, QUARANTINE_FILE, Run, repetition_label
+from gansynth.runs import METRICS_FILE, QUARANTINE_FILE, Run, repetition_label
 from gansynth.states import Cost
 from gansynth.study import Study
 
@@ -147,7 +148,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         frames=of_tables,
         curves={label: frame for label, frame in curves.items() if not frame.empty},
         quarantine=_read_quarantine(run.dataset / QUARANTINE_FILE),
-        columns=_read_columns(run.dataset / COLUMNS_FILE),
+        columns=read_columns(run.dataset),
         manifests=manifests,
     )
 
@@ -206,13 +207,6 @@ def _read_quarantine(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     return _parse(path.read_text(), path)
-
-
-def _read_columns(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    found: dict[str, Any] = _parse(f"[{path.read_text()}]", path)[0]
-    return found
 
 
 def _parse(text: str, path: Path) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ def render_json(findings: Findings, date: str, seconds: float) -> str:
         "comparisons": [one.model_dump() for one in summary.comparisons],
         "fidelity": summary.fidelity.model_dump() | {"per_class": class_fidelity(findings)},
         "memorisation": summary.memorisation.model_dump(),
+        **({"source": findings.columns} if findings.columns else {}),
         **_of_tables(findings),
         "anomaly": summary.anomaly and summary.anomaly.model_dump(),
         "synthetic": {place: manifest.counts for place, manifest in findings.manifests["generate"].items()},

@@ -5,6 +5,7 @@ import json
 from gansynth import formats
 from gansynth.markup import escape
 from gansynth.markup import table as markdown_table
+from gansynth.notes import column_notes
 from gansynth.reporting import anomaly, columns, protocol, tables, words
 from gansynth.reporting.findings import Findings
 from gansynth.reporting.tables import Table
@@ -41,6 +42,7 @@ def render_markdown(findings: Findings, date: str) -> str:
         _bullets([f"`{arm}`: {escape(line)}" for arm, line in protocol.arm_descriptions(study).items()]),
         "## Recall of each class",
         _table(tables.recall_table(findings)),
+        *_source_columns(findings),
         "## Fidelity",
         escape(f"Embedding: {summary.fidelity.embedding}. The numbers compare with no others."),
         _table(tables.fidelity_table(findings)),
@@ -71,6 +73,13 @@ def render_markdown(findings: Findings, date: str) -> str:
     return "\n\n".join(part for part in sections if part) + "\n"
 
 
+def _source_columns(findings: Findings) -> list[str]:
+    table = tables.column_table(findings)
+    if table is None:
+        return []
+    return ["## Columns", _table(table), _bullets([escape(line) for line in column_notes(findings.columns)])]
+
+
 def _of_tables(findings: Findings) -> list[str]:
     if findings.summary.table is None:
         return []
@@ -79,8 +88,10 @@ def _of_tables(findings: Findings) -> list[str]:
         escape(words.compared_rows(findings.summary.table)),
         _table(columns.likeness_table(findings.summary.table)),
         "### Columns, the worst first",
+        columns.WORST_COLUMN,
         _table(columns.column_distance_table(findings)),
         "### Pairs of columns, the worst first",
+        columns.WORST_PAIR,
         _table(columns.pair_table(findings)),
     ]
 

@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from gansynth import formats
+from gansynth.notes import column_notes
 from gansynth.reporting import anomaly, figures, pictures, protocol, tables, words
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.table_page import table_parts
@@ -53,7 +54,7 @@ def render_page(findings: Findings, date: str) -> str:
         strip=_strip(findings),
         recalls=_recalls(findings),
         columns=tables.column_table(findings),
-        column_notes=words.column_notes(findings),
+        column_notes=column_notes(findings.columns),
         images=pictures.grid_pictures(findings.grid, FEW_PICTURES if many else pictures.MOST_PER_CLASS),
         class_fidelity=_class_fidelity(findings),
         memorisation=words.memorisation(findings),

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gansynth import formats
+from gansynth.arms import DESCRIPTIONS
 from gansynth.gans.base import PenaltyName
 from gansynth.modalities import ImageConfig, TableConfig
 from gansynth.modalities.table.estimators import is_estimator
@@ -24,42 +25,18 @@ POLICY_NAMES: dict[str, str] = {
 
 def arm_descriptions(study: Study) -> dict[str, str]:
     """Return a line on each arm of the study."""
-    described = _of_tables() if study.modality.kind == "table" else _of_images(study)
-    return {arm: described[arm] for arm in study.evaluation.arms}
+    described = DESCRIPTIONS[study.modality.kind]
+    policy = f": {_policy(study)}" if isinstance(study.modality, ImageConfig) else ""
+    return {arm: described[arm] + (policy if arm == "classical" else "") for arm in study.evaluation.arms}
 
 
-def _of_tables() -> dict[str, str]:
-    tuned = "how probable a class must be to be predicted chosen on training rows"
-    return {
-        "real": "the real training rows as they are, nothing added",
-        "threshold": f"the same, with {tuned}: the control for mere tuning",
-        "weights": "real rows, every class counting equally much",
-        "oversampled": "real rows, those of smaller classes repeated: the control for mere resampling",
-        "softened": f"real rows, half of each label from classifiers that did not see the row, {tuned}: the control for"
-        " mere teaching",
-        "smote": "real rows, smaller classes filled up by SMOTE",
-        "copies": f"as softened, and copies of real rows, labelled by these classifiers, {tuned}: the control for mere"
-        " numbers of rows",
-        "copies+smote": f"the same, and rows by SMOTE, {tuned}",
-        "gan": f"as copies, with a synthetic row in place of each copy, {tuned}",
-        "gan+smote": f"the same, and rows by SMOTE, {tuned}",
-        "shuffled": "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help",
-    }
-
-
-def _of_images(study: Study) -> dict[str, str]:
+def _policy(study: Study) -> str:
+    """Return what classical augmentation of images is."""
     policies = [POLICY_NAMES[policy] for policy in study.modality.classical]
-    classical = policies[0] if len(policies) == 1 else f"one of {formats.listed(policies)}, chosen by inner validation"
+    policy = policies[0] if len(policies) == 1 else f"one of {formats.listed(policies)}, chosen by inner validation"
     if isinstance(study.modality, ImageConfig) and study.modality.flip:
-        classical += ", and flips"
-    return {
-        "real": "the real training rows as they are, nothing added",
-        "oversampled": "real rows, every class drawn equally often: the control for mere resampling",
-        "classical": f"oversampled real rows with classical augmentation: {classical}",
-        "gan": "oversampled real rows, and synthetic samples in every batch",
-        "gan+classical": "as classical, and synthetic samples in every batch, more of the rarer classes",
-        "shuffled": "the negative control: as gan, with the labels of the synthetic samples shuffled; it must not help",
-    }
+        policy += ", and flips"
+    return policy
 
 
 def protocol(findings: Findings) -> list[tuple[str, str]]:
@@ -94,9 +71,11 @@ def _fixed(study: Study) -> str:
 
 
 def _data(findings: Findings) -> str:
-    source = findings.study.source
-    near = source.near_duplicate_distance
-    kinds = "Exact duplicates" if near < 0 else f"Exact and near duplicates (perceptual hashes within {near} bits)"
+    source, kinds = findings.study.source, "Exact duplicates"
+    if findings.study.modality.kind == "table":
+        kinds = "Rows whose cells are equal, whatever their labels,"
+    elif source.near_duplicate_distance >= 0:
+        kinds = f"Exact and near duplicates (perceptual hashes within {source.near_duplicate_distance} bits)"
     return (
         f"{kinds} were grouped first; a group never straddles training and test."
         f" {_scarcity(findings.study.scarcity)} {_preparation(findings.study)} Licence of the source: {source.licence}."

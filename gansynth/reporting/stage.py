@@ -20,7 +20,7 @@ from gansynth.results import current_summary
 from gansynth.runs import Run
 from gansynth.study import Study
 
-LAYOUT = 4
+LAYOUT = 5
 PAGE_FILE = "index.html"
 MARKDOWN_FILE = "report.md"
 JSON_FILE = "report.json"

@@ -21,6 +21,8 @@ def table_parts(findings: Findings) -> dict[str, Any] | None:
     distances, related = columns.column_distances(findings), columns.associations(findings)
     return {
         "compared": words.compared_rows(found),
+        "worst_column": columns.WORST_COLUMN,
+        "worst_pair": columns.WORST_PAIR,
         "likeness": columns.likeness_table(found),
         "plots": _plots(findings, distances.head(MOST_DRAWN)),
         "columns": columns.column_distance_table(findings),

@@ -84,7 +84,6 @@ def recall_table(findings: Findings) -> Table:
 def fidelity_table(findings: Findings) -> Table:
     """Likeness over all classes, with how to read each number."""
     found = findings.summary.fidelity
-    metric = formats.metric_name(findings.summary.metric)
     return Table(
         ["Measure", "Value", "How to read it"],
         [
@@ -95,9 +94,9 @@ def fidelity_table(findings: Findings) -> Table:
             ["Density", formats.number(found.density), "about 1 for equal distributions; above 1 samples crowd"],
             ["Coverage", formats.share(found.coverage), "real samples with a synthetic one nearby"],
             [
-                "Classification accuracy score",
+                formats.learnt_metric_name(findings.summary.metric),
                 formats.share(found.classification_accuracy_score),
-                f"{metric} of a classifier trained on synthetic samples alone",
+                "on held-out rows, of a classifier trained on synthetic samples alone",
             ],
             [
                 "Label agreement",

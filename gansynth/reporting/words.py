@@ -3,6 +3,7 @@
 import json
 
 from gansynth import formats
+from gansynth.notes import row_notes
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.protocol import arm_descriptions
 from gansynth.results import Memorisation, TableFidelity, VerdictWord
@@ -117,16 +118,7 @@ def _data_warnings(findings: Findings) -> list[str]:
     if findings.quarantine:
         samples = formats.plural(len(findings.quarantine), "sample")
         found.append(f"{samples} of the source could not be used and stayed out; see the list.")
-    exact, near = counts.get("exact_duplicates", 0), counts.get("near_duplicates", 0)
-    if exact or near:
-        found.append(
-            f"{formats.plural(exact, 'row')} of the source repeat an earlier one and {near:,} more resemble one;"
-            " each such group stayed on one side of every split."
-        )
-    conflicts = counts.get("conflicting_labels", 0)
-    if conflicts:
-        found.append(f"{formats.plural(conflicts, 'row')} of the source occur under more than one class.")
-    return found
+    return found + row_notes(counts)
 
 
 def _training_warnings(findings: Findings) -> list[str]:
@@ -197,12 +189,3 @@ def headline(findings: Findings) -> list[tuple[str, str, str]]:
         remark = f"{best}; " + ", ".join(f"{recalls[other]} {other}" for other in others)
         tiles.append(("Recall of the rare classes", recalls[best], remark))
     return tiles
-
-
-def column_notes(findings: Findings) -> list[str]:
-    """Return how a table was read, and what was done about columns, a line each."""
-    notes = [formats.capitalised(note) + "." for note in findings.columns.get("notes", [])]
-    return notes + [
-        f"{found['column']}: {'suspected leak, ' if found['what'] == 'leak' else ''}{found['reason']}."
-        for found in findings.columns.get("findings", [])
-    ]

@@ -35,9 +35,15 @@ def run_flow(name: str, target: Path, overrides: list[str] | None, run_dir: Path
         check_url(place)  # before Prefect stores it
     from pipelines.display import progress_shown
 
+    if stages[0] == "ingest":
+        from gansynth.ingestion import check_source
+
+        check_source(study)
     # held from here on: that another process is writing there is told before anything starts
-    with run.lock(), progress_shown(stages, run.progress):
-        _start_flow(name)(study=study, run_dir=run.root.resolve(), **parameters)
+    with run.lock():
+        _check_needed(stages[0], run)
+        with progress_shown(stages, run.progress):
+            _start_flow(name)(study=study, run_dir=run.root.resolve(), **parameters)
     _conclude(stages[-1], run)
 
 
@@ -87,9 +93,11 @@ def run_score(
     """
     study, run = _resolve(target, overrides, run_dir)
     from gansynth import scoring
+    from gansynth.artifacts import read_manifest
     from pipelines.display import progress_shown
 
     scoring.check_places(source, out)
+    read_manifest(run.model(None))
     with progress_shown(("score",), scoring.progress_of(out.resolve())):
         found = _start_flow("score")(run.root.resolve(), source, out, normal, study.compute)
     for note in found.notes:
@@ -100,6 +108,20 @@ def run_score(
     for share, count in found.alarms.items():
         typer.echo(f"Tail share at most {share}: {count:,} of {found.rows - found.unreadable:,} rows")
     typer.echo(f"Scores: {out}")
+
+
+def _check_needed(stage: str, run: "Run") -> None:
+    """Make sure that what a stage needs has been made: Prefect takes a while to start, and need not for this."""
+    from gansynth.artifacts import read_manifest
+
+    needed = {
+        "train": (run.dataset,),
+        "generate": (run.dataset, run.model(0)),
+        "evaluate": (run.dataset, run.model(0), run.synthetic(0)),
+        "report": (run.evaluation,),
+    }
+    for place in needed.get(stage, ()):
+        read_manifest(place)
 
 
 def _conclude(stage: str, run: "Run") -> None:

@@ -1,6 +1,7 @@
 """A table through all stages: from a CSV file to its report and its synthetic rows."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from bs4 import BeautifulSoup
 
+from gansynth.arms import DESCRIPTIONS
 from gansynth.artifacts import read_manifest
 from gansynth.datasets import load_dataset, load_synthetic
 from gansynth.errors import SourceError, StudyError
@@ -20,7 +22,7 @@ from gansynth.requests import arm_request, fidelity_request
 from gansynth.results import read_summary
 from gansynth.runs import Run
 from gansynth.study import STANDARD_ARMS, Study
-from gansynth.study_files import load_study
+from gansynth.study_files import load_study, save_study
 from gansynth.training import train
 
 STUDY = """
@@ -105,6 +107,50 @@ def test_synthetic_rows_look_like_the_source(churn: tuple[Study, Run]) -> None:
     assert "# Synthetic rows of the study churn" in card
     assert "tabular-classification" in card
     assert json.loads((run.synthetic(None) / "croissant.json").read_text())["recordSet"][0]["field"][0]["name"] == "age"
+
+
+def test_the_card_explains_the_arms_of_tables_and_speaks_of_no_images(churn: tuple[Study, Run]) -> None:
+    study, run = churn
+    card = (run.synthetic(None) / "README.md").read_text()
+    for arm in study.evaluation.arms:
+        assert f"- `{arm}`: {DESCRIPTIONS['table'][arm]}.\n" in card
+    gain = card[card.index("| Arm | average precision") :]
+    assert "These rows carry other labels than those that were measured" in gain[: gain.index("Gains are in points")]
+    croissant = (run.synthetic(None) / "croissant.json").read_text()
+    assert "none is a record of anything" in card
+    assert "none is a record of anything" in croissant
+    assert not re.search("photograph|image", card + croissant)
+
+
+def test_what_synthetic_rows_alone_teach_goes_by_the_name_of_its_metric(churn: tuple[Study, Run]) -> None:
+    _, run = churn
+    for place in (run.report / "report.md", run.report / "index.html", run.synthetic(None) / "README.md"):
+        text = place.read_text(encoding="utf-8")
+        assert "Average precision from synthetic alone" in text
+        assert "accuracy score" not in text
+
+
+def test_what_was_found_in_the_source_is_in_every_form_of_the_report(churn: tuple[Study, Run]) -> None:
+    _, run = churn
+    about = json.loads((run.dataset / "columns.json").read_text())
+    assert json.loads((run.report / "report.json").read_text())["source"] == about
+    for name in ("report.md", "index.html"):
+        text = (run.report / name).read_text(encoding="utf-8")
+        assert "Read as utf-8, comma between values" in text
+        assert "id: dropped, is an id: 160 values in 160 rows" in text
+    assert "| plan | categorical | 0 | 2 | " in (run.report / "report.md").read_text(encoding="utf-8")
+
+
+def test_near_duplicates_are_for_images_alone(churn: tuple[Study, Run]) -> None:
+    study, run = churn
+    markdown = (run.report / "report.md").read_text(encoding="utf-8")
+    assert "Rows whose cells are equal, whatever their labels, were grouped first" in markdown
+    assert "perceptual" not in markdown
+    source = study.source.model_copy(update={"near_duplicate_distance": 2})
+    before = read_manifest(run.dataset)
+    ingest(study.model_copy(update={"source": source}), run)
+    assert read_manifest(run.dataset) == before
+    save_study(study, run.study_file)
 
 
 def test_every_arm_is_compared_and_tuning_ranks_nothing_anew(churn: tuple[Study, Run]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gansynth.arms import DESCRIPTIONS
 from gansynth.artifacts import read_manifest, verify
 from gansynth.datasets import load_synthetic
 from gansynth.errors import ArtifactError, StudyError
@@ -173,6 +174,8 @@ def test_the_card_tells_what_was_measured_as_soon_as_it_is(
     card = (out / "README.md").read_text()
     assert f"> {summary.verdict.sentence}\n" in card
     assert f"the arm `{summary.recommended_arm}`" in card
+    assert "other labels than those that were measured" not in card
+    assert f"- `classical`: {DESCRIPTIONS['image']['classical']}.\n" in card
     gains = {(one.arm, one.against): f"{100 * one.gain:+.1f} (" for one in summary.comparisons}
     for arm in ("gan", "gan+classical"):
         (row,) = (line for line in card.splitlines() if line.startswith(f"| {arm} | "))

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
+from gansynth.study_files import load_study, save_study
+
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -72,6 +74,28 @@ def test_errors_are_one_line_and_exit_with_1(start: Start, workplace: Path) -> N
         assert reason in errors
         assert errors.count("\n") == 1
         assert "hush" not in errors
+    assert not (workplace / "runs").exists()
+
+
+def test_what_is_not_there_is_missed_before_prefect_starts(start: Start, workplace: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    save_study(load_study(workplace / "tiny.toml"), tmp_path / "run" / "study.json")
+    (workplace / "here.csv").write_text("a,b\n1,2\n")
+    home = tmp_path / "prefect"
+    wrong = [
+        (("ingest", "tiny.toml", "--set", "source.path=gone"), "gone does not exist"),
+        (("augment", "tiny.toml", "--set", "source.path=gone"), "gone does not exist"),
+        (("score", str(tmp_path / "run"), "gone.csv", "--out", "scores.csv"), "gone.csv: does not exist"),
+        (("score", str(tmp_path / "run"), "here.csv", "--out", "scores.csv"), "run/model: nothing there yet"),
+        (("generate", str(tmp_path / "run")), "run/dataset: nothing there yet"),
+        (("report", str(tmp_path / "run")), "run/evaluation: nothing there yet"),
+    ]
+    for arguments, reason in wrong:
+        process = start(*arguments, PREFECT_HOME=str(home))
+        output, errors = process.communicate()
+        assert (process.returncode, output, errors.count("\n")) == (1, "", 1)
+        assert reason in errors
+    assert not home.exists()
     assert not (workplace / "runs").exists()
 
 

@@ -73,6 +73,15 @@ def test_units_that_were_done_before_make_no_speed(tmp_path: Path) -> None:
     assert meter.read(3, now=20.0).left == pytest.approx(60)
 
 
+def test_notes_are_shown_below_the_board_and_as_lines(tmp_path: Path) -> None:
+    board, lines = Board(("ingest",), tmp_path), io.StringIO()
+    for state, text in (("started", ""), ("noted", "ingest: id: dropped, is an id."), ("done", "ingest: done")):
+        for handler in (board, Lines(Console(file=lines))):
+            handler.handle(record("ingest", state, text=text))
+    assert drawn(board).splitlines()[-1].rstrip() == "ingest: id: dropped, is an id."
+    assert lines.getvalue() == "ingest: id: dropped, is an id.\ningest: done\n"
+
+
 def test_board_ignores_other_records(tmp_path: Path) -> None:
     board = Board(("train",), tmp_path)
     board.handle(logging.makeLogRecord({"msg": "repetition 1: trained on 30 rows"}))

@@ -172,6 +172,24 @@ def test_runs_lists_the_run_with_its_verdict(
     assert found["seconds"] == pytest.approx(sum(stage["seconds"] for stage in found["stages"].values()))
 
 
+def test_what_was_found_of_a_table_is_told_while_it_is_read_and_by_show(
+    start: Start, workplace: Path, api: str
+) -> None:
+    lines = [f"customer {n};{n * 7 % 50};{'yes' if n % 2 else 'no'};{'left' if n % 2 else 'stays'}" for n in range(100)]
+    (workplace / "churn.csv").write_text("\n".join(["id;age;mailed;left", *lines, lines[0]]))
+    (workplace / "churn.toml").write_text('name="churn"\nsource={path="churn.csv"}\nmodality={label="left"}\n')
+    for _ in range(2):  # also where nothing is to be done
+        process = start("ingest", "churn.toml", PREFECT_API_URL=api)
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors
+        assert "ingest: Read as utf-8, semicolon between values" in errors
+        assert "ingest: id: dropped, is an id: 100 values" in errors
+        assert errors.index("mailed: suspected leak") < errors.index("id: dropped")
+    card, _ = start("show", "runs/churn").communicate(timeout=PATIENCE)
+    assert "dataset: id: dropped, is an id: 100 values" in card
+    assert "repeats an earlier one; each such group" in card
+
+
 def test_show_prints_the_card_of_a_run(start: Start, workplace: Path, augmented: tuple[str, str]) -> None:
     verdict = augmented[0].splitlines()[0]
     output, errors = start("show", "runs/tiny").communicate(timeout=PATIENCE)

@@ -103,6 +103,15 @@ def test_associations_are_a_square_with_the_label_and_a_list_of_the_worst_pairs(
         assert one["difference"] == pytest.approx(np.mean(np.abs(own["synthetic"] - own["held_out"])))
 
 
+def test_order_and_deviations_are_explained_wherever_they_are_shown(reported: tuple[Run, TableFidelity]) -> None:
+    run, _ = reported
+    markdown, page = (run.report / "report.md").read_text(encoding="utf-8"), page_of(run)
+    for text in (markdown, page.select_one("#likeness").get_text()):
+        assert "The worst column is that whose distance exceeds by most what real rows give." in text
+        assert "it is no difference of the averages beside it" in text
+        assert "Difference of real rows" not in text
+
+
 def test_the_closest_rows_stand_together_and_their_differing_cells_are_marked(
     reported: tuple[Run, TableFidelity],
 ) -> None:
