@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from children import AtCall, Killed, check_sound, check_tidy, count_calls, in_child
-from conftest import Clean, run_all
+from cleanruns import Clean, run_all
 from shapes import write_pictures
 
 from gansynth.artifacts import read_manifest

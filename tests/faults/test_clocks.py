@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from children import check_tidy, digests, in_child
-from conftest import Clean
+from cleanruns import Clean
 
 from gansynth.artifacts import MANIFEST, read_manifest
 from gansynth.ingestion import ingest

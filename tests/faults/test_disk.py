@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from children import BROKEN, FULL, AtByte, AtCall, check_sound, count_calls, in_child, one_line
-from conftest import Clean
+from cleanruns import Clean
 
 from gansynth.runs import Run
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from children import AtByte, AtCall, Killed, check_sound, check_tidy, count_calls, digests, in_child
-from conftest import Clean
+from cleanruns import Clean
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from children import check_sound, in_child, one_line
-from conftest import Clean
+from cleanruns import Clean
 from safetensors.numpy import load_file
 from shapes import draw_shapes
 

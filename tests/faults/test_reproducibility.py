@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from children import check_tidy, digests, in_child
-from conftest import Clean, run_all
+from cleanruns import Clean, run_all
 
 from gansynth.artifacts import read_manifest
 from gansynth.generation import Batch, export, gather, held, order, write_shard

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from children import check_sound, in_child, one_line
-from conftest import Clean
+from cleanruns import Clean
 
 from gansynth.artifacts import read_manifest
 from gansynth.gans.base import Discriminator

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from children import Killed, check_sound, in_child
-from conftest import Clean
+from cleanruns import Clean
 from safetensors import safe_open
 
 from gansynth.runs import Run
