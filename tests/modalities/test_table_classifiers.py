@@ -169,7 +169,7 @@ def test_a_classifier_whose_module_fails_is_refused_in_a_line(
     (tmp_path / "failing_module.py").write_text(fault)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(
-        StudyError, match="'failing_module:Mine' cannot be imported .*; mend it, or name another"
+        StudyError, match=r"'failing_module:Mine' cannot be imported .*; mend it, or name another"
     ) as caught:
         check_classifier("failing_module:Mine", (4,), 2)
     assert "\n" not in str(caught.value)
