@@ -59,3 +59,8 @@ class EvaluationError(GansynthError):
 def visible(text: str) -> str:
     """Return text on one line, in which characters that cannot be seen are spelt out, as Python would."""
     return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in UNSEEN else c for c in text)
+
+
+def shortened(name: str, most: int = 80) -> str:
+    """Return a name or value from outside as messages hold it: of more characters than `most`, the first and `…`."""
+    return name if len(name) <= most else name[:most] + "…"

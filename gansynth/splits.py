@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gansynth.errors import EvaluationError, StudyError
+from gansynth.errors import EvaluationError, StudyError, shortened
 from gansynth.samples import Dataset, Indices, Split
 from gansynth.sections import ScarcityConfig
 from gansynth.seeding import numpy_generator
@@ -59,7 +59,8 @@ def class_caps(names: tuple[str, ...], scarcity: ScarcityConfig) -> list[int | N
     """
     unknown = [name for name in scarcity.rare_classes if name not in names]
     if unknown:
-        raise StudyError(f"scarcity.rare_classes: no class is called {unknown[0]!r}; there are {', '.join(names[:20])}")
+        listed = ", ".join(map(shortened, names[:20]))
+        raise StudyError(f"scarcity.rare_classes: no class is called {unknown[0]!r}; there are {listed}")
     if scarcity.imbalance > 1 and scarcity.per_class is None:
         raise StudyError("scarcity.imbalance: needs scarcity.per_class, the size of the largest class")
     caps: list[int | None] = [scarcity.per_class] * len(names)
@@ -152,7 +153,8 @@ def _check(dataset: Dataset, rows: npt.NDArray[np.int64], least: int, part: str)
     counts = dataset.samples.take(rows).counts
     if counts.min() < least:
         label = int(counts.argmin())
+        name = shortened(dataset.samples.class_names[label])
         raise EvaluationError(
-            f"class {dataset.samples.class_names[label]!r}: {counts[label]} {part} row(s), at least {least} are"
+            f"class {name!r}: {counts[label]} {part} row(s), at least {least} are"
             " needed; add samples, or leave the class out"
         )

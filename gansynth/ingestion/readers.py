@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from torchvision import datasets
 
-from gansynth.errors import SourceError
+from gansynth.errors import SourceError, shortened
 from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.sources import (
     LABELS_FILE,
@@ -210,7 +210,7 @@ def _label_name(label: int | str | None, names: tuple[str, ...] | None) -> tuple
     if names is None:
         return str(label), ""
     if isinstance(label, str):
-        return (label, "") if label in names else ("", f"label {label!r} is none of the declared classes")
+        return (label, "") if label in names else ("", f"label {shortened(label)!r} is none of the declared classes")
     if 0 <= int(label) < len(names):
         return names[int(label)], ""
     return "", f"label {label} is none of the {len(names)} declared classes"

@@ -10,7 +10,7 @@ from typing import IO, NamedTuple
 
 import pyarrow as pa
 
-from gansynth.errors import SourceError
+from gansynth.errors import SourceError, shortened
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SAMPLE_BYTES = 1 << 20
@@ -81,6 +81,9 @@ def _encoding(path: str) -> str:
     try:
         with _open(path) as stream:
             start = stream.read(4)
+        # before UTF-16, whose mark begins one of these
+        if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+            return "utf-32"
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         if start.startswith(codecs.BOM_UTF8):
@@ -177,7 +180,7 @@ def _names(path: str, row: list[str]) -> tuple[str, ...]:
     names = tuple(cell.strip() or f"column_{number}" for number, cell in enumerate(row, start=1))
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise SourceError(f"{path}: its first row names the column {twice!r} twice; rename one")
+        raise SourceError(f"{path}: its first row names the column {shortened(twice)!r} twice; rename one")
     return names
 
 

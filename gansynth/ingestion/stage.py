@@ -12,7 +12,7 @@ import numpy as np
 
 from gansynth.artifacts import is_current, publish
 from gansynth.datasets import write_dataset
-from gansynth.errors import SourceError
+from gansynth.errors import SourceError, shortened
 from gansynth.ingestion.conversion import convert
 from gansynth.ingestion.duplicates import find_duplicates
 from gansynth.ingestion.mirrors import RemoteSource, find_remote, mirror
@@ -219,15 +219,16 @@ def _check(
             f" {first['reason']}; mend or remove them, or raise source.max_bad_share ({source.max_bad_share})"
         )
     if len(names) < 2:
-        listed = ", ".join(map(repr, names)) or "none"
+        listed = ", ".join(repr(shortened(name)) for name in names) or "none"
         raise SourceError(f"source.path: {source.path} has too few classes: {listed}; at least two are needed")
     counts = Counter(labels)
     for name in names:
+        shown = shortened(name)
         if any("\ud800" <= character <= "\udfff" for character in name):
-            raise SourceError(f"source.path: class {name!r} of {source.path} has a name that is no UTF-8; rename it")
+            raise SourceError(f"source.path: class {shown!r} of {source.path} has a name that is no UTF-8; rename it")
         if counts[name] < 2:
             raise SourceError(
-                f"source.path: class {name!r} of {source.path} has {counts[name]} usable sample(s), at least 2 are"
+                f"source.path: class {shown!r} of {source.path} has {counts[name]} usable sample(s), at least 2 are"
                 " needed; add samples, or leave the class out"
             )
 

@@ -214,6 +214,7 @@ def _read_parquet_file(file: Path) -> pa.Table:
         with pq.ParquetFile(file, page_checksum_verification=True) as opened:
             table = opened.read()
             table.validate(full=True)
+            table = _without_views(table)
     except DAMAGE as error:
         where = find_damage(file)
         what = "not a readable Parquet file" if where is None else f"damaged {where}".rstrip()
@@ -221,6 +222,14 @@ def _read_parquet_file(file: Path) -> pa.Table:
     twice = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"{file}: has the column {twice!r} twice; rename one")
+    return table
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Return a table with views of text as text, for which Arrow has more functions."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_string_view(field.type):
+            table = table.set_column(position, field.name, table[field.name].cast(pa.string()))
     return table
 
 

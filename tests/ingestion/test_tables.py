@@ -22,6 +22,8 @@ from gansynth.ingestion.tables import (
     read_parquet,
     read_sklearn,
 )
+from gansynth.modalities.table.config import TableConfig
+from gansynth.modalities.table.survey import survey
 
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ROWS = 400
@@ -73,6 +75,7 @@ def test_csv_types_and_nulls_are_recognised(tmp_path: Path) -> None:
     [
         ("prénom;x\nZoë;1,5\nAda;2,25\n", "cp1252", "cp1252, semicolon between values, decimal comma"),
         ("prénom\tx\nZoë\t1.5\nAda\t2.25\n", "utf-16", "utf-16, tab between values, decimal point"),
+        ("prénom\tx\nZoë\t1.5\nAda\t2.25\n", "utf-32", "utf-32, tab between values, decimal point"),
         ("prénom|x\r\nZoë|1.5\r\nAda|2.25\r\n", "utf-8-sig", "utf-8-sig, bar between values, decimal point"),
     ],
 )
@@ -159,6 +162,15 @@ def test_parquet_file_and_folder_keep_their_types(tmp_path: Path) -> None:
     assert source.is_test.tolist() == [False] * 300 + [True] * 100
     assert source.origin(301) == "test.parquet row 2"
     assert read_parquet(str(tmp_path / "train-0.parquet")).table.equals(TABLE.slice(0, 300))
+
+
+def test_views_of_text_in_parquet_are_read_as_text(tmp_path: Path) -> None:
+    table = pa.table({"town": pa.array(["Rome", None, "Oslo"] * 20, pa.string_view()), "class": ["a", "b", "b"] * 20})
+    pq.write_table(table, tmp_path / "views.parquet")
+    found = read_parquet(str(tmp_path / "views.parquet")).table
+    assert found.schema.field("town").type == pa.string()
+    (town,) = survey(found, TableConfig(label="class")).samples.columns
+    assert town.categories == ("Oslo", "Rome")
 
 
 def test_parquet_of_pandas_loses_its_index(tmp_path: Path) -> None:

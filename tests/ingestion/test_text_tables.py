@@ -5,9 +5,12 @@ import pyarrow as pa
 import pytest
 
 from gansynth.errors import SourceError
+from gansynth.ingestion import ingest
 from gansynth.ingestion.tables import TableSource, read_csv
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.rows import prepare
+from gansynth.runs import Run
+from gansynth.study import Study
 
 ROWS = 300
 
@@ -132,3 +135,12 @@ def test_codes_keep_their_digits_wherever_the_first_zero_or_large_one_stands(tmp
 def test_large_numbers_that_are_not_all_whole_stay_numbers(tmp_path: Path) -> None:
     source = read(tmp_path, ["1e30,1.5,yes", "20000000000000000000,2,no"])
     assert source.table["x"].to_pylist() == [1e30, 2e19]
+
+
+def test_long_names_are_shortened_in_errors(tmp_path: Path) -> None:
+    rows = [f"{row % 7},Rome,{'long ' * 2000 if row == 0 else 'short'}" for row in range(ROWS)]
+    source = {"path": text(tmp_path, rows)}
+    study = Study.model_validate({"name": "s", "source": source, "modality": {"kind": "table", "label": "class"}})
+    with pytest.raises(SourceError, match=r"class 'long long .*…' of .* has 1 usable sample\(s\)") as caught:
+        ingest(study, Run(tmp_path / "run"))
+    assert len(str(caught.value)) < 500

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,3 +183,19 @@ def test_synthetic_rows_take_their_share_of_all_weight(in_proportion: bool, posi
     of_made = taken.weights[300:]
     assert of_made.sum() / taken.weights.sum() == pytest.approx(0.25)
     assert of_made[made.labels == 1].sum() / of_made.sum() == pytest.approx(positives)
+
+
+@pytest.mark.parametrize(
+    "fault", ["1 / 0", "raise SystemExit(3)", "def broken(:", "raise RuntimeError('a\\nb' * 9999)"]
+)
+def test_a_classifier_whose_module_fails_is_refused_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    (tmp_path / "failing_module.py").write_text(fault)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        StudyError, match=r"'failing_module:Mine' cannot be imported .*; mend it, or name another"
+    ) as caught:
+        check_classifier("failing_module:Mine", (4,), 2)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500

@@ -117,6 +117,47 @@ def test_columns_that_teach_nothing_are_dropped_with_their_reason() -> None:
     assert reasons["unwanted"] == "is left out by modality.columns"
 
 
+def test_whole_numbers_with_gaps_and_none_twice_are_told_as_perhaps_ids() -> None:
+    found = look(
+        account=RANDOM.permutation(100_000)[:ROWS],
+        invoice=[1000 + 3 * row for row in range(ROWS)],
+        paid=RANDOM.integers(0, 500, ROWS),
+        known=[7 * row for row in range(ROWS)],
+        settings=(setting("known", "integer"),),
+    )
+    assert set(kinds(found)) == {"account", "invoice", "paid", "known"}
+    reason = "may be an id: no two of its 200 numbers are equal; if it is one, drop it by modality.columns"
+    assert told(found, "id") == {"account": reason, "invoice": reason}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "remedy"),
+    [
+        ("31/12/2020 10:{:03}", "write its times as 2020-12-31 10:00; as it is, it can only be categorical"),
+        ("${}.50", "write its numbers without signs and thousands separators; as it is, it can only be categorical"),
+        ("1,{:03}", "write its numbers without signs"),
+        ("{} EUR", "write its numbers without signs"),
+        ("{}%", "write its numbers without signs"),
+        ("u{:05}", "give its kind in modality.columns"),
+        ("{:05}", "give its kind in modality.columns"),
+    ],
+)
+def test_text_that_is_taken_for_ids_is_told_with_what_helps(pattern: str, remedy: str) -> None:
+    found = look(text=[pattern.format(row) for row in range(ROWS)], x=RANDOM.normal(size=ROWS))
+    assert f"is an id: 200 values in 200 rows; if it is not, {remedy}" in told(found, "dropped")["text"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "far"), [(pa.timestamp("s"), 2**60), (pa.timestamp("ms"), -(2**63)), (pa.date32(), -(2**31))]
+)
+def test_rows_with_times_beyond_64_bits_of_microseconds_are_set_aside(unit: pa.DataType, far: int) -> None:
+    raw = pa.int32() if unit == pa.date32() else pa.int64()
+    when = pa.array([far if row == 4 else None if row == 5 else row for row in range(ROWS)], raw).cast(unit)
+    found = look(when=when)
+    assert found.unusable == {4: "when: is a time beyond 64 bits of microseconds"}
+    assert np.nanmax(np.abs(found.samples.values)) < 1e14
+
+
 def test_a_kind_that_is_given_is_taken() -> None:
     found = look(
         number=list(range(ROWS)),
@@ -209,6 +250,10 @@ def test_a_column_that_is_no_label_is_refused() -> None:
         look(x=x, label=[datetime(2020, 1, 1)] * ROWS)  # noqa: DTZ001 it has no zone
     with pytest.raises(SourceError, match=r"no usable row among its 2; row 1 has no label"):
         look(x=[1, 2], label=["", ""])
+    with pytest.raises(SourceError, match=r"modality\.label: column 'label' holds no labels; fill it, or name another"):
+        look(x=[1, 2], label=[None, None])
+    with pytest.raises(SourceError, match="the table has no rows; it needs some"):
+        survey(pa.table({"x": pa.nulls(0), LABEL: pa.nulls(0)}), TableConfig(label=LABEL))
     with pytest.raises(SourceError, match=r"no column beside the label is left \('x' holds the same value"):
         look(x=[1] * ROWS)
 
@@ -229,6 +274,25 @@ def test_leaks_are_told_with_their_score_and_kept() -> None:
     leaks = {finding.column: finding.score for finding in found.findings if finding.what == "leak"}
     assert set(leaks) == {"ordered", "inside_out", "named"} <= set(kinds(found))
     assert all(score is not None and 0.99 < score <= 1 for score in leaks.values())
+
+
+def test_a_column_that_tells_one_class_of_many_is_a_leak() -> None:
+    classes = np.arange(10 * ROWS) % 10
+    found = look(
+        label=[f"class {row}" for row in classes],
+        ended=(classes == 3) + RANDOM.normal(scale=0.01, size=10 * ROWS),
+        other=RANDOM.normal(size=10 * ROWS),
+    )
+    (leak,) = [finding for finding in found.findings if finding.what == "leak"]
+    assert (leak.column, leak.score) == ("ended", 1)
+    assert leak.reason.startswith("tells the class 'class 3' from all others almost alone: AUC 1.000")
+
+
+@pytest.mark.parametrize("rare", [2, 5, 20])
+def test_no_random_column_is_a_leak_of_a_rare_class(rare: int) -> None:
+    label = ["rare" if row < rare else f"class {row % 18}" for row in range(3 * ROWS)]
+    noise = {f"x{number}": RANDOM.normal(size=3 * ROWS) for number in range(100)}
+    assert told(look(label=label, **noise), "leak") == {}
 
 
 def test_a_null_that_tells_the_label_is_a_leak() -> None:

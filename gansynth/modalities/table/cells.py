@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gansynth.errors import SourceError
+from gansynth.errors import SourceError, shortened
 from gansynth.samples import Column
 
 Cells = npt.NDArray[np.float64]
@@ -66,7 +66,8 @@ def _words(array: pa.ChunkedArray) -> list[str | None]:
 
 def listed(names: list[str]) -> str:
     """Return up to twenty names as an error may list them."""
-    return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    first = ", ".join(repr(shortened(name)) for name in names[:20])
+    return first + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def as_text(array: pa.ChunkedArray) -> pa.Array:
@@ -134,8 +135,9 @@ def _read(array: pa.ChunkedArray, column: Column, *, lenient: bool) -> Cells:
     unknown = is_unknown.to_numpy(zero_copy_only=False)
     if unknown.any():
         row = int(unknown.argmax())
+        value = shortened(text[row].as_py())
         raise SourceError(
-            f"column {column.name!r}, row {row + 1}: {text[row].as_py()!r} is none of its {len(column.categories)}"
+            f"column {column.name!r}, row {row + 1}: {value!r} is none of its {len(column.categories)}"
             " categories; mend the value, or leave the row out"
         )
     return _floats(positions)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from gansynth.errors import StudyError
+from gansynth.errors import StudyError, shortened
 
 SEPARATOR = ":"
 
@@ -28,14 +28,14 @@ def build_custom(name: str, seed: int) -> Any:  # noqa: ANN401  # scikit-learn h
     module, _, attribute = name.partition(SEPARATOR)
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise _unusable(name, f"cannot be imported ({error})") from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 a user's module may raise anything
+        raise _unusable(name, f"cannot be imported ({_told(error)})") from None
     if not (inspect.isclass(found) and issubclass(found, BaseEstimator)):
         raise _unusable(name, "is no class that derives from sklearn.base.BaseEstimator")
     try:
         estimator: Any = found()
-    except TypeError as error:
-        raise _unusable(name, f"cannot be made without arguments ({error})") from None
+    except Exception as error:  # noqa: BLE001 a user's class may raise anything
+        raise _unusable(name, f"cannot be made without arguments ({_told(error)})") from None
     if not hasattr(estimator, "predict_proba"):
         raise _unusable(name, "has no predict_proba, and so no probabilities")
     if "sample_weight" not in inspect.signature(estimator.fit).parameters:
@@ -46,4 +46,8 @@ def build_custom(name: str, seed: int) -> Any:  # noqa: ANN401  # scikit-learn h
 
 
 def _unusable(name: str, reason: str) -> StudyError:
-    return StudyError(f"evaluation.classifier: {name!r} {reason}")
+    return StudyError(f"evaluation.classifier: {name!r} {reason}; mend it, or name another classifier")
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {shortened(str(error), 200)}" if str(error) else type(error).__name__

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from gansynth.errors import shortened
 from gansynth.modalities.table.cells import Cells
 from gansynth.modalities.table.schema import Finding
 from gansynth.samples import Column, Indices, Samples
@@ -16,6 +17,7 @@ from gansynth.seeding import numpy_generator
 LEAK = 0.99
 LEAK_ROWS = 100_000
 LEAK_CLASSES = 20
+LEAK_LEAST = 5
 FOLDS = 5
 TOP = 10
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,21 +39,26 @@ def statistics(samples: Samples) -> list[dict[str, Any]]:
 def find_leaks(samples: Samples) -> list[Finding]:
     """Return the columns by which alone the classes can be told, with the area under the ROC curve (AUC) above .99.
 
-    The AUC is the mean over the classes (of many, the 20 most frequent) of each against the rest. It is the better of
-    two: of a number by its order, and of any column by the share of the class among the rows of other folds that have
-    the same value, or nearly the same number. Of more than 100,000 rows, as many are drawn.
+    The AUC is the largest over the classes of five rows or more (of many, the 20 most frequent) of each against the
+    rest: fewer rows stand out by chance. It is the better of two: of a number by its order, and of any column by the
+    share of the class among the rows of other folds that have the same value, or nearly the same number. Of more than
+    100,000 rows, as many are drawn.
     """
     # in random order, so that folds do not follow a pattern of the table
     rows = samples.take(numpy_generator(0, "leaks").permutation(len(samples))[:LEAK_ROWS])
     classes = np.argsort(-rows.counts, kind="stable")[:LEAK_CLASSES]
-    of_class = (rows.labels[:, None] == classes[rows.counts[classes] > 0]).astype(np.float64)
+    inside = rows.counts[classes]
+    classes = classes[np.minimum(inside, len(rows) - inside) >= LEAK_LEAST]
+    of_class = (rows.labels[:, None] == classes).astype(np.float64)
     findings: list[Finding] = []
-    if of_class.shape[1] < 2:
+    if not len(classes):
         return findings
     for column, cells in zip(rows.columns, np.transpose(rows.values), strict=True):
-        score = _auc_alone(cells, of_class, is_ordered=column.kind != "categorical")
+        scores = _auc_alone(cells, of_class, is_ordered=column.kind != "categorical")
+        score, name = float(scores.max()), shortened(rows.class_names[classes[scores.argmax()]])
         if score > LEAK:
-            reason = f"tells the label almost alone: AUC {score:.3f}; if it is known only afterwards, drop it"
+            what = "the label" if scores.min() > LEAK else f"the class {name!r} from all others"
+            reason = f"tells {what} almost alone: AUC {score:.3f}; if it is known only afterwards, drop it"
             findings.append(Finding(column.name, "leak", reason, score))
     return findings
 
@@ -89,12 +96,10 @@ def _value(column: Column, value: float) -> float | int | str:
     return int(value) if column.kind == "integer" else value
 
 
-def _auc_alone(cells: Cells, of_class: Cells, *, is_ordered: bool) -> float:
+def _auc_alone(cells: Cells, of_class: Cells, *, is_ordered: bool) -> Cells:
     codes = _bins(cells) if is_ordered else pd.factorize(cells, use_na_sentinel=False)[0]
     scores = _auc_by_shares(codes, of_class)
-    if is_ordered:
-        scores = np.maximum(scores, _auc_by_order(cells, of_class))
-    return float(scores.mean())
+    return np.maximum(scores, _auc_by_order(cells, of_class)) if is_ordered else scores
 
 
 def _bins(cells: Cells) -> npt.NDArray[np.intp]:

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gansynth.errors import shortened
 from gansynth.modalities.table.cells import numbers, plain
 from gansynth.modalities.table.config import TableConfig
 
@@ -39,10 +40,10 @@ class Prepared(NamedTuple):
 def prepare(table: pa.Table, config: TableConfig) -> Prepared:
     """Convert text that stands for numbers or times, and find the rows that cannot be used.
 
-    Unusable is a row without a label, with an infinite number (or one beyond 1e300), or with a value that is not of
-    the kind that its column was given. Text is read as numbers without being asked if at least 95 % of its values are
-    numbers, more than 20 of them distinct, none with a leading zero and no whole one of 19 digits or more, for then
-    they are hardly codes.
+    Unusable is a row without a label, with an infinite number (or one beyond 1e300), with a time beyond 64 bits of
+    microseconds, or with a value that is not of the kind that its column was given. Text is read as numbers without
+    being asked if at least 95 % of its values are numbers, more than 20 of them distinct, none with a leading zero and
+    no whole one of 19 digits or more, for then they are hardly codes.
     """
     kinds: dict[str, str] = {column.name: column.kind for column in config.columns}
     unusable: dict[int, str] = {}
@@ -58,6 +59,8 @@ def prepare(table: pa.Table, config: TableConfig) -> Prepared:
             array = _convert(array, name, "number", unusable)
             if not kind:
                 mixed[name] = f"text read as numbers; {len(unusable) - before} row(s) with other text set aside"
+        if kind != "drop":
+            _set_aside(unusable, _beyond_microseconds(array), f"{name}: is a time beyond 64 bits of microseconds")
         if pa.types.is_floating(array.type) and kind != "drop":
             values = numbers(array)
             _set_aside(unusable, np.abs(values) > LARGEST, f"{name}: {{}} is infinite, or as good as that", values)
@@ -89,6 +92,28 @@ def _blank(array: pa.ChunkedArray) -> Mask:
     return mask
 
 
+def _beyond_microseconds(array: pa.ChunkedArray) -> Mask:
+    """Tell which values are times that `times` cannot hold: of years beyond 292,000, or as early."""
+    whole = plain(array)
+    per_unit = _microseconds(whole.type)
+    if per_unit < 2:
+        return np.zeros(len(whole), dtype=np.bool_)
+    whole = whole.cast(pa.int32() if pa.types.is_date32(whole.type) else pa.int64())
+    counts = pc.fill_null(whole.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
+    most = np.iinfo(np.int64).max // per_unit
+    mask: Mask = (counts > most) | (counts < -most)
+    return mask
+
+
+def _microseconds(dtype: pa.DataType) -> int:
+    """Return the unit of a type of times; none for others, and for finer ones."""
+    if pa.types.is_date32(dtype):
+        return 86_400_000_000
+    if pa.types.is_date64(dtype):
+        return 1_000
+    return {"s": 1_000_000, "ms": 1_000}.get(dtype.unit, 0) if pa.types.is_timestamp(dtype) else 0
+
+
 def _mostly_numbers(array: pa.ChunkedArray) -> bool:
     counts = plain(array).drop_null().value_counts()
     texts = counts.field("values").to_pandas()
@@ -115,4 +140,8 @@ def _convert(array: pa.ChunkedArray, name: str, what: str, unusable: dict[int, s
 
 def _set_aside(unusable: dict[int, str], mask: Mask, reason: str, values: Any = None) -> None:  # noqa: ANN401 of any kind
     for row in np.flatnonzero(mask).tolist():
-        unusable.setdefault(row, reason if values is None else reason.format(values[row]))
+        unusable.setdefault(row, reason if values is None else reason.format(_shown(values[row])))
+
+
+def _shown(value: Any) -> Any:  # noqa: ANN401 of any kind
+    return shortened(value) if isinstance(value, str) else value

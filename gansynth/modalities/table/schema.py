@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gansynth.errors import SourceError
+from gansynth.errors import SourceError, shortened
 from gansynth.modalities.table.cells import Cells, listed, numbers, plain
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
 from gansynth.modalities.table.rows import is_text
@@ -19,6 +19,7 @@ EXACT = 2.0**53
 """Up to here float64 holds every whole number."""
 ID_ROWS = 20
 ID_SHARE = 0.9
+MAYBE_ID = "may be an id: no two of its {:,} numbers are equal; if it is one, drop it by modality.columns"
 TEXT_WORDS = 4
 TEXT_SHARE = 0.5
 
@@ -28,13 +29,14 @@ class Finding(NamedTuple):
 
     Attributes:
         column: Its name.
-        what: `dropped`, left out; `leak`, suspected to tell the label; `mixed`, converted from text.
+        what: `dropped`, left out; `leak`, suspected to tell the label; `mixed`, converted from text; `id`, kept though
+            it may be one.
         reason: Why, for people.
         score: Of a leak, the area under the ROC curve of this column alone.
     """
 
     column: str
-    what: Literal["dropped", "leak", "mixed"]
+    what: Literal["dropped", "leak", "mixed", "id"]
     reason: str
     score: float | None = None
 
@@ -67,7 +69,8 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
 
     Dropped are columns that the settings drop, that hold only nulls or one value, ids (text with a value of its own in
     more than 90 % of rows, whole numbers that count the rows), free text, and types that are neither numbers, text
-    nor times. A kind that the settings give is taken, except where there is only one value.
+    nor times. A kind that the settings give is taken, except where there is only one value. Whole numbers with gaps of
+    which no two are equal are kept, and told to be ids perhaps.
 
     Raises:
         SourceError: A setting names no column or does not fit its values, or no column is left.
@@ -86,14 +89,21 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
         found = _infer(name, table[name], settings.get(name))
         if isinstance(found, Column):
             columns.append(found)
+            if name not in settings and _may_be_id(table[name], found):
+                findings.append(Finding(name, "id", MAYBE_ID.format(len(table) - table[name].null_count)))
         else:
             findings.append(Finding(name, "dropped", found))
     if not columns:
-        reasons = "; ".join(f"{finding.column!r} {finding.reason}" for finding in findings[:5])
+        reasons = "; ".join(f"{shortened(finding.column)!r} {finding.reason}" for finding in findings[:5])
         raise SourceError(
             f"no column beside the label is left ({reasons}); give columns their kind in modality.columns"
         )
     return tuple(columns), findings
+
+
+def _may_be_id(array: pa.ChunkedArray, column: Column) -> bool:
+    rows = len(array) - array.null_count
+    return column.kind == "integer" and rows >= ID_ROWS and pc.count_distinct(plain(array)).as_py() == rows
 
 
 def _infer(name: str, array: pa.ChunkedArray, setting: ColumnSetting | None) -> Column | str:
@@ -132,6 +142,13 @@ def _family(dtype: pa.DataType) -> str:
     return next((family for family, types in tests.items() if any(test(values) for test in types)), "")
 
 
+REMEDIES = {
+    r"^\s*\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T]|$)": "write its times as 2020-12-31 10:00",
+    r"^\s*[+-]?(\p{Sc}\s*[+-]?\d[\d., ']*|\d[\d., ']*\s*(%|\p{Sc}| [A-Z]{3})|\d{1,3}([., ']\d{3})+([.,]\d+)?)\s*$": (
+        "write its numbers without signs and thousands separators"
+    ),
+}
+"""What helps with text that no kind fits as it is, by its pattern: times, and amounts."""
 FITTING = {
     "numeric": {"whole", "number"},
     "integer": {"whole", "number", "clock"},
@@ -153,7 +170,9 @@ def _asked_for(name: str, array: pa.ChunkedArray, setting: ColumnSetting, family
         return column
     unknown = set(_categories(array)) - set(setting.order)
     if unknown:
-        raise SourceError(f"modality.columns: the order of {name!r} lacks its value {min(unknown)!r}; add it")
+        raise SourceError(
+            f"modality.columns: the order of {name!r} lacks its value {shortened(min(unknown))!r}; add it"
+        )
     return Column(name, "ordinal", str(array.type), setting.order)
 
 
@@ -167,8 +186,16 @@ def _of_text(name: str, array: pa.ChunkedArray, distinct: int) -> Column | str:
     if words >= TEXT_WORDS and distinct > max(TEXT_SHARE * rows, ID_ROWS):
         return f"is free text: {distinct} texts of {words:.0f} words on average in {rows} rows"
     if rows >= ID_ROWS and distinct > ID_SHARE * rows:
-        return f"is an id: {distinct} values in {rows} rows; if it is not, give its kind in modality.columns"
+        return f"is an id: {distinct} values in {rows} rows; if it is not, {_remedy(texts)}"
     return _column(name, array, "categorical")
+
+
+def _remedy(texts: pa.Array) -> str:
+    """Say how to keep text that was taken for ids: as most of it is written."""
+    for pattern, remedy in REMEDIES.items():
+        if (pc.mean(pc.match_substring_regex(texts, pattern).cast(pa.float64())).as_py() or 0) > ID_SHARE:
+            return f"{remedy}; as it is, it can only be categorical"
+    return "give its kind in modality.columns"
 
 
 def _of_whole_numbers(name: str, array: pa.ChunkedArray, distinct: int) -> Column | str:

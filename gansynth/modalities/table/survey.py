@@ -55,11 +55,14 @@ def survey(table: pa.Table, config: TableConfig) -> Survey:
     is_usable = np.ones(table.num_rows, dtype=np.bool_)
     is_usable[list(prepared.unusable)] = False
     rows = np.flatnonzero(is_usable)
+    if not table.num_rows:
+        raise SourceError("the table has no rows; it needs some of at least two classes")
+    if config.label in table.column_names and table[config.label].null_count == table.num_rows:
+        raise SourceError(f"modality.label: column {config.label!r} holds no labels; fill it, or name another column")
     infer_label(prepared.table.slice(0, 0), config)
     if not len(rows):
-        first = next(iter(prepared.unusable.items()), None)
-        why = f"; row {first[0] + 1} {first[1]}" if first else ""
-        raise SourceError(f"the table has no usable row among its {table.num_rows}{why}; mend it")
+        row, reason = next(iter(prepared.unusable.items()))
+        raise SourceError(f"the table has no usable row among its {table.num_rows}; row {row + 1} {reason}; mend it")
     usable = prepared.table.filter(pa.array(is_usable)) if prepared.unusable else prepared.table
     label = infer_label(usable, config)
     columns, findings = infer_columns(usable, config)
