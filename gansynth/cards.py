@@ -116,12 +116,18 @@ as they are is not what was measured, and may gain less.
 
 MARKS = {
     "parquet": " in the footer of its file and by the column `synthetic`",
+    "csv": " by the column `synthetic`",
     "folder": " in its XMP metadata; `metadata.csv` describes each one and `classes.json` gives the true class names",
     "webdataset": " in its XMP metadata and in the JSON beside it; `classes.json` gives the true class names",
 }
 
 TASKS = {"image": "image-classification", "table": "tabular-classification"}
-DATA_FILES = {"parquet": '"*.parquet"', "folder": '["*/*.png", "metadata.csv"]', "webdataset": '"*.tar"'}
+DATA_FILES = {
+    "parquet": '"*.parquet"',
+    "csv": '"*.csv"',
+    "folder": '["*/*.png", "metadata.csv"]',
+    "webdataset": '"*.tar"',
+}
 
 
 def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], summary: Summary | None) -> str:

@@ -11,7 +11,12 @@ from gansynth.settings import Settings
 MetricName = Literal[
     "balanced_accuracy", "accuracy", "macro_f1", "average_precision", "minority_average_precision", "roc_auc"
 ]
-FileFormat = Literal["parquet", "folder", "webdataset"]
+FileFormat = Literal["parquet", "folder", "webdataset", "csv"]
+FORMATS_OF: dict[str, tuple[FileFormat, ...]] = {
+    "image": ("parquet", "folder", "webdataset"),
+    "table": ("parquet", "csv"),
+}
+"""The formats that samples of each modality are written in."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Ratio = Annotated[float, Field(ge=0, lt=1)]
 
@@ -126,7 +131,9 @@ class GenerationConfig(Settings):
     )
     format: FileFormat = Field(
         default="parquet",
-        description="Output: Parquet shards, one folder of PNG files per class, or the tar shards of WebDataset.",
+        description="Output: `parquet`, shards of it; of images also `folder`, one of PNG files per class, or"
+        " `webdataset`, its tar shards; of tables also `csv`: texts in quotes and as they are, nulls empty. A"
+        " spreadsheet may take a text that begins with `=` for a formula: import such columns as text.",
     )
     shard_size: int = Field(default=10_000, ge=1, description="Samples per shard, about: the shards are of equal size.")
 

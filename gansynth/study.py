@@ -8,6 +8,7 @@ from gansynth.arms import ARMS, STANDARD_ARMS
 from gansynth.gans import FAMILIES, AnyGan, ResidualConfig
 from gansynth.modalities import AnyModality, ImageConfig, TableConfig
 from gansynth.sections import (
+    FORMATS_OF,
     ComputeConfig,
     EvaluationConfig,
     GenerationConfig,
@@ -72,8 +73,8 @@ class Study(Settings):
         for arm in self.evaluation.arms:
             if arm not in ARMS[kind]:
                 raise ValueError(f"evaluation.arms: {arm!r} is no arm for {THINGS[kind]}; use {', '.join(ARMS[kind])}")
-        if kind == "table" and self.generation.format != "parquet":
-            raise ValueError("generation.format: tables are written as 'parquet'")
+        if self.generation.format not in FORMATS_OF[kind]:
+            raise ValueError(f"generation.format: {THINGS[kind]} are written as {' or '.join(FORMATS_OF[kind])}")
         if kind == "table" and self.evaluation.inner_folds < 3:
             raise ValueError("evaluation.inner_folds: tables need at least 3, so that none teaches what judges it")
         if kind == "table" and self.gan.augmentation:

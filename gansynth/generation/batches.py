@@ -31,8 +31,8 @@ from gansynth.replacing import clear_attempts
 from gansynth.requests import samples_request
 from gansynth.results import current_summary
 from gansynth.runs import Run, hold_folder
-from gansynth.sections import ComputeConfig, GenerationConfig
-from gansynth.study import Study
+from gansynth.sections import FORMATS_OF, ComputeConfig, GenerationConfig
+from gansynth.study import THINGS, Study
 from gansynth.study_files import read_study
 
 MOST_SHARDS = 100_000
@@ -134,6 +134,10 @@ def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None
     """
     remote = Remote(out) if isinstance(out, str) and is_url(out) else None
     study = read_study(run)
+    fitting = FORMATS_OF[study.modality.kind]
+    if batch.format not in fitting:
+        things = THINGS[study.modality.kind]
+        raise StudyError(f"format: {things} are written as {' or '.join(fitting)} (given: {batch.format})")
     if compute is not None:
         study = study.model_copy(update={"compute": compute})
     # held to its manifest alone: a trained model stays of use to later versions, which may know more settings
@@ -146,8 +150,6 @@ def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None
             " shards; raise it"
         )
     settings = study.generation.model_copy(update={"format": batch.format, "shard_size": batch.shard_size})
-    if study.modality.kind == "table" and batch.format != "parquet":
-        raise StudyError(f"format: tables are written as 'parquet' (given: {batch.format!r})")
     request = samples_request(study, settings) | {"seed": batch.seed, "counts": counts.tolist()}
     destination = (Path(out).expanduser() if remote is None else run.outgoing(remote.url)).resolve()
     if not destination.name:

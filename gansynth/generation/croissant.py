@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from gansynth.artifacts import Draft
@@ -109,7 +110,7 @@ def _parquet(draft: Draft, origin: Origin) -> tuple[list[Json], list[Json]]:
 
     files = [*_shards(draft, PARQUET, "parquet"), _file_set("shards", PARQUET, "synthetic-*.parquet")]
     if origin.modality == "table":
-        return files, [_samples(_columns(draft, column))]
+        return files, [_samples(_columns(pq.read_schema(min(draft.path.glob("synthetic-*.parquet"))), column))]
     of_classes = {"isArray": True, "arrayShape": str(len(origin.class_names))}
     fields = [
         _field("image", "sc:ImageObject", column("image") | {"transform": {"jsonPath": "bytes"}}),
@@ -123,9 +124,16 @@ def _parquet(draft: Draft, origin: Origin) -> tuple[list[Json], list[Json]]:
     return files, [_classes("label", "sc:Integer", range(len(origin.class_names)), origin), _samples(fields)]
 
 
-def _columns(draft: Draft, column: Callable[[str], Json]) -> list[Json]:
+def _csv(draft: Draft, origin: Origin) -> tuple[list[Json], list[Json]]:  # noqa: ARG001  # one signature for all
+    with pa_csv.open_csv(min(draft.path.glob("synthetic-*.csv"))) as opened:
+        schema = opened.schema
+    files = [*_shards(draft, CSV, "csv"), _file_set("shards", CSV, "synthetic-*.csv")]
+    fields = _columns(schema, lambda name: {"fileSet": {"@id": "shards"}, "extract": {"column": name}})
+    return files, [_samples(fields)]
+
+
+def _columns(schema: pa.Schema, column: Callable[[str], Json]) -> list[Json]:
     """Return a field for each column of a table's shards but lists."""
-    schema = pq.read_schema(min(draft.path.glob("synthetic-*.parquet")))
     fields = []
     for field in schema:
         if pa.types.is_fixed_size_list(field.type):
@@ -184,6 +192,7 @@ def _webdataset(draft: Draft, origin: Origin) -> tuple[list[Json], list[Json]]:
 
 LAYOUTS: dict[str, Callable[[Draft, Origin], tuple[list[Json], list[Json]]]] = {
     "parquet": _parquet,
+    "csv": _csv,
     "folder": _folder,
     "webdataset": _webdataset,
 }

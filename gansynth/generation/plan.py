@@ -77,7 +77,9 @@ class Batch(Settings):
         description="As many samples as lift each class to the largest one of the training rows; instead of the above.",
     )
     format: FileFormat = Field(
-        default="parquet", description="Parquet shards, one folder of PNG files per class, or shards of WebDataset."
+        default="parquet",
+        description="Parquet shards; of images also one folder of PNG files per class, or shards of WebDataset; of"
+        " tables also CSV.",
     )
     seed: int = Field(default=0, ge=0, description="Another seed gives other samples.")
     shard_size: int = Field(

@@ -5,7 +5,7 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from gansynth.generation.folders import folder_names
@@ -43,18 +44,28 @@ def write_parquet(path: Path, blocks: Iterable[Candidates], origin: Origin, thre
     class) and `discriminator_logit` (empty unless the filter `discriminator` is used). The footer says what made the
     rows.
     """
-    tables = (_table(block, origin, threads) for block in blocks)
-    first = next(tables, None)
-    if first is None:  # the filters rejected all
-        first = _table(_no_candidates(origin), origin, threads)
+    first, tables = _tables(blocks, origin, threads)
     # dictionaries of numbers, hardly any of which comes twice, cost time and room
     wordy = (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary)
     texts = [field.name for field in first.schema if any(is_of(field.type) for is_of in wordy)]
     with pq.ParquetWriter(
         path.with_suffix(".parquet"), first.schema, compression="zstd", use_dictionary=texts
     ) as writer:
-        for table in chain([first], tables):
+        for table in tables:
             writer.write_table(table)
+
+
+def write_csv(path: Path, blocks: Iterable[Candidates], origin: Origin, threads: int) -> None:
+    """Write rows of a table to `PATH.csv`: the columns of `write_parquet` but `teacher_probabilities`, a list.
+
+    Texts stand in quotes, exactly as they are, also where a spreadsheet would take one for a formula: altered, they
+    would be other categories than those of the real rows. A null is empty. A duration is a number of its unit.
+    """
+    first, tables = _tables(blocks, origin, threads)
+    flat = [field.name for field in first.schema if not pa.types.is_fixed_size_list(field.type)]
+    with pa_csv.CSVWriter(path.with_suffix(".csv"), first.select(flat).schema) as writer:
+        for table in tables:
+            writer.write_table(table.select(flat))
 
 
 def write_folder(path: Path, blocks: Iterable[Candidates], origin: Origin, threads: int) -> None:
@@ -140,6 +151,15 @@ def _provenance(origin: Origin) -> dict[str, str]:
     }
 
 
+def _tables(blocks: Iterable[Candidates], origin: Origin, threads: int) -> tuple[pa.Table, Iterator[pa.Table]]:
+    """Return the first of the tables of all blocks, and all of them; an empty one if the filters rejected all."""
+    tables = (_table(block, origin, threads) for block in blocks)
+    first = next(tables, None)
+    if first is None:
+        first = _table(_no_candidates(origin), origin, threads)
+    return first, chain([first], tables)
+
+
 def _table(block: Candidates, origin: Origin, threads: int) -> pa.Table:
     samples = Samples(block.values, np.full(len(block), block.label), origin.class_names, origin.schema)
     probabilities = pa.array(np.ascontiguousarray(block.probabilities).ravel(), pa.float32())
@@ -175,6 +195,7 @@ class Format(NamedTuple):
 
 FORMATS: dict[str, Format] = {
     "parquet": Format(write_parquet, lambda _directory, _origin: None),
+    "csv": Format(write_csv, lambda _directory, _origin: None),
     "folder": Format(write_folder, finish_folder),
     "webdataset": Format(write_webdataset, finish_webdataset),
 }

@@ -131,9 +131,9 @@ def generate(
         ),
     ] = None,
     format: Annotated[  # noqa: A002 - the setting's name
-        Literal["parquet", "folder", "webdataset"] | None,
+        Literal["parquet", "folder", "webdataset", "csv"] | None,
         typer.Option(
-            help="Parquet shards, one folder of PNG files per class, or shards of WebDataset, for a batch."
+            help="Parquet shards; of images one folder of PNG files per class, or shards of WebDataset; of tables CSV."
             "  [default: parquet]",
             show_default=False,
         ),

@@ -17,6 +17,7 @@ from gansynth.errors import SourceError, StudyError
 from gansynth.evaluation import evaluate
 from gansynth.generation import Batch, export, generate
 from gansynth.ingestion import ingest
+from gansynth.ingestion.tables import read_csv
 from gansynth.reporting import report
 from gansynth.requests import arm_request, fidelity_request
 from gansynth.results import read_summary
@@ -212,14 +213,33 @@ def test_the_report_tells_of_detectors(churn: tuple[Study, Run]) -> None:
     assert json.loads((run.report / "report.json").read_text())["anomaly"] == found.model_dump()
 
 
-def test_a_batch_of_rows_is_the_same_in_any_shards_and_only_parquet(churn: tuple[Study, Run], tmp_path: Path) -> None:
+def test_a_batch_of_rows_is_the_same_in_any_shards_and_no_pictures(churn: tuple[Study, Run], tmp_path: Path) -> None:
     _, run = churn
     one = load_synthetic(export(run, tmp_path / "one", Batch(count=60, shard_size=60)))
     assert one.counts.tolist() == [30, 30]
     again = load_synthetic(export(run, tmp_path / "again", Batch(count=60, shard_size=60)))
     np.testing.assert_array_equal(one.values, again.values)
-    with pytest.raises(StudyError, match="tables are written as 'parquet'"):
+    with pytest.raises(StudyError, match=r"tables are written as parquet or csv \(given: folder\)"):
         export(run, tmp_path / "folder", Batch(count=4, format="folder"))
+
+
+def test_a_batch_as_csv_holds_what_it_holds_as_parquet(churn: tuple[Study, Run], tmp_path: Path) -> None:
+    _, run = churn
+    out = export(run, tmp_path / "csv", Batch(count=60, shard_size=30, format="csv"))
+    files = sorted(out.glob("*.csv"))
+    assert len(files) == 2
+    kept = pd.read_parquet(sorted(export(run, tmp_path / "parquet", Batch(count=60, shard_size=30)).glob("*.parquet")))
+    made = pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
+    assert made["paid"].isna().sum() == kept["paid"].isna().sum()
+    columns = [name for name in kept.columns if name != "teacher_probabilities"]
+    assert made.columns.tolist() == columns
+    pd.testing.assert_frame_equal(made, kept[columns], check_dtype=False, check_categorical=False)
+    assert 'path: "*.csv"' in (out / "README.md").read_text()
+    fields = json.loads((out / "croissant.json").read_text())["recordSet"][0]["field"]
+    assert [field["name"] for field in fields] == columns
+    again = read_csv(str(files[0]))  # gansynth reads what it wrote
+    assert again.table.num_rows == 30
+    assert again.quarantine == []
 
 
 @pytest.mark.parametrize(
@@ -227,7 +247,7 @@ def test_a_batch_of_rows_is_the_same_in_any_shards_and_only_parquet(churn: tuple
     [
         ({"gan": {"kind": "residual"}}, "gan.kind: 'residual' makes no tables; use tabular"),
         ({"evaluation": {"arms": ["real", "gan", "classical"]}}, "'classical' is no arm for tables"),
-        ({"generation": {"format": "folder"}}, "tables are written as 'parquet'"),
+        ({"generation": {"format": "folder"}}, "tables are written as parquet or csv"),
         ({"gan": {"augmentation": ["cutout"]}}, "gan.augmentation: is for images"),
     ],
 )
@@ -235,6 +255,8 @@ def test_settings_of_images_are_refused(settings: dict[str, object], reason: str
     data = {"name": "t", "source": {"path": "t.csv"}, "modality": {"kind": "table", "label": "y"}}
     with pytest.raises(ValueError, match=reason):
         Study.model_validate(data | settings)
+    with pytest.raises(ValueError, match=r"generation\.format: images are written as parquet or folder or webdataset"):
+        Study.model_validate({"name": "t", "source": {"path": "t"}, "generation": {"format": "csv"}})
     with pytest.raises(ValueError, match=r"gan\.kind: 'tabular' makes no images"):
         Study.model_validate({"name": "t", "source": {"path": "t"}, "gan": {"kind": "tabular"}})
 

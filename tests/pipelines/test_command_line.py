@@ -84,14 +84,12 @@ def test_what_is_not_there_is_missed_before_prefect_starts(start: Start, workpla
     home = tmp_path / "prefect"
     wrong = [
         (("ingest", "tiny.toml", "--set", "source.path=gone"), "gone does not exist"),
-        (("augment", "tiny.toml", "--set", "source.path=gone"), "gone does not exist"),
         (("score", str(tmp_path / "run"), "gone.csv", "--out", "scores.csv"), "gone.csv: does not exist"),
         (("score", str(tmp_path / "run"), "here.csv", "--out", "scores.csv"), "run/model: nothing there yet"),
         (("generate", str(tmp_path / "run")), "run/dataset: nothing there yet"),
-        (("report", str(tmp_path / "run")), "run/evaluation: nothing there yet"),
     ]
-    for arguments, reason in wrong:
-        process = start(*arguments, PREFECT_HOME=str(home))
+    started = [start(*arguments, PREFECT_HOME=str(home)) for arguments, _ in wrong]
+    for process, (_, reason) in zip(started, wrong, strict=True):
         output, errors = process.communicate()
         assert (process.returncode, output, errors.count("\n")) == (1, "", 1)
         assert reason in errors
