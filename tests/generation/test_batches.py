@@ -85,7 +85,7 @@ def test_an_earlier_export_is_replaced_but_nothing_else(make_run: RunMaker, tmp_
         ({}, "how many samples"),
         ({"count": 0}, "greater than or equal to 1"),
         ({"count": 3, "balance": True}, "balance alone"),
-        ({"count": 3, "format": "zip"}, "'parquet', 'folder' or 'webdataset'"),
+        ({"count": 3, "format": "zip"}, "'parquet', 'folder', 'webdataset' or 'csv'"),
         ({"classes": [{"name": "cat", "number": 1.5}]}, "whole numbers"),
         ({"classes": [{"name": "cat", "number": 1}, {"name": "cat", "number": 2}]}, "must not repeat"),
     ],
