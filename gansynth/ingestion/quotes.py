@@ -98,6 +98,8 @@ def _kind(value: str) -> str:
 
 def _count(line: str, delimiter: str) -> int:
     """Return how many values a line, or a part of one, has: one if it is empty."""
+    if '"' not in line:
+        return line.count(delimiter) + 1
     try:
         return max(1, len(next(csv.reader([line], delimiter=delimiter), [])))
     except csv.Error:  # too long for the reader
