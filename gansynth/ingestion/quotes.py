@@ -40,27 +40,28 @@ def refuse_stray_quotes(path: str, dialect: Dialect) -> None:
     quoted = re.compile(rf'(?:^|(?<=[{mark}\n]))"([^"]*(?:""[^"]*)*)("?)([^{mark}\n]*)')
     known = _known(path, dialect)
     for match in quoted.finditer(text):
-        if "\n" not in match[1]:
-            continue
-        number = text.count("\n", 0, match.start()) + 1
         length = match[1].count("\n")
-        if not match[2]:
-            raise _stray(path, number, "nothing closes it")
-        if match[3].strip():
-            raise _stray(path, number, f"it closes {length} line(s) later, before other text")
-        start = text.rfind("\n", 0, match.start()) + 1
-        end = text.find("\n", match.end())
-        rest = text[match.end() :] if end < 0 else text[match.end() : end]
-        before = _count(text[start : match.start()], dialect.delimiter) - 1
-        if _holds_rows(_Quoted(before, match[1].split("\n"), rest), dialect, known):
-            raise _stray(path, number, f"it closes {length} line(s) later, and what lies between looks like rows")
+        why = _why_stray(match, length, dialect, known) if length else ""
+        if why:
+            number = text.count("\n", 0, match.start()) + 1
+            raise SourceError(
+                f"{path}: the quotation mark that opens a value in line {number} is stray: {why}; remove it, or double"
+                " it and put its value in quotation marks"
+            )
 
 
-def _stray(path: str, line: int, why: str) -> SourceError:
-    return SourceError(
-        f"{path}: the quotation mark that opens a value in line {line} is stray: {why}; remove it, or double it and put"
-        " its value in quotation marks"
-    )
+def _why_stray(match: re.Match[str], length: int, dialect: Dialect, known: list[set[str]]) -> str:
+    if not match[2]:
+        return "nothing closes it"
+    if match[3].strip():
+        return f"it closes {length} line(s) later, before other text"
+    text = match.string
+    start, end = text.rfind("\n", 0, match.start()) + 1, text.find("\n", match.end())
+    rest = text[match.end() :] if end < 0 else text[match.end() : end]
+    before = _count(text[start : match.start()], dialect.delimiter) - 1
+    if _holds_rows(_Quoted(before, match[1].split("\n"), rest), dialect, known):
+        return f"it closes {length} line(s) later, and what lies between looks like rows"
+    return ""
 
 
 def _holds_rows(quoted: _Quoted, dialect: Dialect, known: list[set[str]]) -> bool:
@@ -97,6 +98,8 @@ def _kind(value: str) -> str:
 
 def _count(line: str, delimiter: str) -> int:
     """Return how many values a line, or a part of one, has: one if it is empty."""
+    if '"' not in line:
+        return line.count(delimiter) + 1
     try:
         return max(1, len(next(csv.reader([line], delimiter=delimiter), [])))
     except csv.Error:  # too long for the reader

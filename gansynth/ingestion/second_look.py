@@ -49,7 +49,7 @@ def look_again(table: pa.Table, label: str, read: Callable[[list[str]], pa.Table
         found = _of_label(texts[name]) if name == label else _of_nulls(table[name], texts[name])
         if found.values is None:
             said = found.note
-            found = _of_type(table[name].type, _without_words(texts[name]))
+            found = _of_type(table[name].type, texts[name])
             found = found._replace(note=found.note or said)
         if found.values is not None:
             table = table.set_column(table.column_names.index(name), name, found.values)
@@ -88,7 +88,9 @@ def _of_nulls(array: pa.ChunkedArray, text: pa.ChunkedArray) -> Looked:
 
 def _of_type(dtype: pa.DataType, text: pa.ChunkedArray) -> Looked:
     if pa.types.is_integer(dtype):
-        return Looked(text if _any(text, CODE) else None)
+        zeros = text.filter(pc.starts_with(text, "0"))  # far faster than the pattern alone
+        return Looked(_without_words(text) if _any(zeros, CODE) else None)
+    text = _without_words(text)
     if pa.types.is_floating(dtype) and _all(text, WHOLE):
         return Looked(text, "whole numbers of 2^63 and more, read as text, so that none are rounded to equal ones")
     if pa.types.is_timestamp(dtype):

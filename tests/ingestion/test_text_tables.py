@@ -132,6 +132,12 @@ def test_codes_keep_their_digits_wherever_the_first_zero_or_large_one_stands(tmp
     assert prepared.table.to_pydict() == source.table.to_pydict()
 
 
+def test_words_for_none_are_none_among_codes(tmp_path: Path) -> None:
+    codes = [str(row % 90 + 10) if row < 5000 else "NA" if row % 2 else f"0{row % 9}" for row in range(6000)]
+    source = read(tmp_path, [f"{code},a,yes" for code in codes])
+    assert source.table["x"].to_pylist() == [None if code == "NA" else code for code in codes]
+
+
 def test_large_numbers_that_are_not_all_whole_stay_numbers(tmp_path: Path) -> None:
     source = read(tmp_path, ["1e30,1.5,yes", "20000000000000000000,2,no"])
     assert source.table["x"].to_pylist() == [1e30, 2e19]

@@ -103,7 +103,8 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
 
 def _may_be_id(array: pa.ChunkedArray, column: Column) -> bool:
     rows = len(array) - array.null_count
-    return column.kind == "integer" and rows >= ID_ROWS and pc.count_distinct(plain(array)).as_py() == rows
+    is_whole = column.kind == "integer" and _family(array.type) == "whole"
+    return is_whole and rows >= ID_ROWS and pc.count_distinct(plain(array)).as_py() == rows
 
 
 def _infer(name: str, array: pa.ChunkedArray, setting: ColumnSetting | None) -> Column | str:
