@@ -187,7 +187,7 @@ def test_what_was_found_of_a_table_is_told_while_it_is_read_and_by_show(
         assert errors.index("mailed: suspected leak") < errors.index("id: dropped")
     card, _ = start("show", "runs/churn").communicate(timeout=PATIENCE)
     assert "dataset: id: dropped, is an id: 100 values" in card
-    assert "repeats an earlier one; each such group" in card
+    assert "51 rows of the source repeat" in card
 
 
 def test_show_prints_the_card_of_a_run(start: Start, workplace: Path, augmented: tuple[str, str]) -> None:
