@@ -13,8 +13,9 @@ from gansynth import formats
 from gansynth.arms import has_gan
 from gansynth.artifacts import amend, file_digest, read_manifest
 from gansynth.markup import escape, table
+from gansynth.privacy import Estimate, Privacy, Similarity
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
-from gansynth.results import Fidelity, Memorisation, Summary
+from gansynth.results import Fidelity, Summary
 
 CARD_FILE = "README.md"
 LONGEST_NAME = 60
@@ -63,7 +64,7 @@ Every {marked} is marked as `{source_type}`{marks}. A sample's label and `seed_i
 model and seed. `manifest.json` has the SHA-256 of every file, and `croissant.json` describes them to programs; whoever
 publishes them adds `creator`, `url` and `datePublished` there.
 
-## Gain, fidelity and memorisation
+## Gain, fidelity, similarity and privacy
 
 {findings}
 
@@ -99,7 +100,9 @@ Gains are in points, with their intervals.
 
 {likeness}
 
-Distances are those of this embedding: {embedding}. They compare with no other numbers, and are no proof of privacy."""
+Distances are those of this embedding: {embedding}. They compare with no other numbers, and are no proof of privacy. The
+attack was made on the generators of the repetitions, by somebody who has their samples and other real rows; it uses its
+own view of the rows. That it finds nothing is no proof of privacy either."""
 
 MARKS = {
     "parquet": " in the footer of its file and by the column `synthetic`",
@@ -170,7 +173,7 @@ def _findings(summary: Summary) -> str:
         sentence=summary.verdict.sentence,
         recommended=summary.recommended_arm,
         gain=_gain(summary),
-        likeness=_likeness(summary.fidelity, summary.memorisation),
+        likeness=_likeness(summary.fidelity, summary.similarity, summary.privacy),
         embedding=summary.fidelity.embedding,
     )
 
@@ -190,8 +193,8 @@ def _gain(summary: Summary) -> str:
     return table(["Arm", f"{formats.metric_name(summary.metric)}, %", *heads], rows)
 
 
-def _likeness(found: Fidelity, copied: Memorisation) -> str:
-    """Return the table of fidelity and memorisation, with how to read each number."""
+def _likeness(found: Fidelity, copied: Similarity, privacy: Privacy) -> str:
+    """Return the table of fidelity, similarity and privacy, with how to read each number."""
     rows = [
         ("Kernel distance (KID)", f"{found.kid:.3g}", "0 for equal distributions"),
         ("Fréchet distance (FID)", f"{found.fid:.3g}", "0 for equal distributions"),
@@ -221,9 +224,37 @@ def _likeness(found: Fidelity, copied: Memorisation) -> str:
             f"{copied.c_t:+.1f}",
             "0 if nothing is copied; far below: copies, or very typical samples",
         ),
+        (
+            "Closest record",
+            f"{copied.closest_training:.3g}",
+            f"5th percentile of distances to training rows; to as many held-out rows {copied.closest_held_out:.3g}",
+        ),
         ("Near copies", f"{copied.near_copies}", f"of {copied.checked}; by chance {copied.near_copies_by_chance:.0f}"),
+        (
+            "Membership attack (AUC)",
+            _estimate(privacy.overall.auc),
+            "how often it tells a training row from another; 0.5 by guessing",
+        ),
+        (
+            "The same, most exposed class",
+            _estimate(max((one.auc for one in privacy.by_class.values() if one.auc), key=_value, default=None)),
+            "rows of rare classes are copied most",
+        ),
+        (
+            "Training rows found (TPR)",
+            _estimate(privacy.overall.tpr),
+            "where at most 1 % of other rows are falsely named; 0.01 by guessing",
+        ),
     ]
     return table(("Measure", "Value", "How to read it"), rows)
+
+
+def _estimate(found: Estimate | None) -> str:
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})" if found else "not measured: too few rows"
+
+
+def _value(found: Estimate) -> float:
+    return found.value
 
 
 def _front_matter(origin: Origin, file_format: str, kept: int) -> str:

@@ -40,6 +40,7 @@ STUDY = (
     "thresholds",
     "requests",
     "devices",
+    "privacy",
     "results",
     "states",
     "cards",
