@@ -10,7 +10,9 @@ import pandas as pd
 from pydantic import ValidationError
 
 from gansynth.artifacts import MANIFEST, Manifest, read_manifest
+from gansynth.checkpoints import read_guarantee
 from gansynth.errors import ArtifactError
+from gansynth.privacy import Guarantee
 from gansynth.results import (
     ASSOCIATIONS_FILE,
     BLINDED_FILE,
@@ -49,6 +51,7 @@ class Findings:
         frames: Of a table, what the evaluation found of its columns and rows, by file, as `Summary` describes them.
         curves: What adversarial training recorded, a frame per generator, by the generator's label.
         quarantine: Sources that could not be used, each with `source` and `reason`.
+        guarantees: What differential privacy guarantees of the generators that were trained with it, by their label.
         columns: What ingestion found out about a table: `notes`, `findings`, `columns`; nothing of images.
         manifests: Manifest of every artifact found, by stage and by its path within the run folder.
     """
@@ -64,6 +67,7 @@ class Findings:
     frames: dict[str, pd.DataFrame]
     curves: dict[str, pd.DataFrame]
     quarantine: list[dict[str, str]]
+    guarantees: dict[str, Guarantee]
     columns: dict[str, Any]
     manifests: dict[str, dict[str, Manifest]]
 
@@ -131,6 +135,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         raise ArtifactError(f"{run.evaluation}: damaged ({reason}); delete it and evaluate again") from error
     units = [None, *range(study.evaluation.repetitions)]
     curves = {repetition_label(unit): _read_curves(run.model(unit) / METRICS_FILE) for unit in units}
+    found = {repetition_label(unit): read_guarantee(run.model(unit)) for unit in units if run.model(unit).exists()}
     # reports are passed on: the folders of the machine that made them are nobody's business
     source = study.source.model_copy(update={"path": Path(study.source.path).name})
     weights = study.evaluation.inception_weights
@@ -147,6 +152,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         frames=of_tables,
         curves={label: frame for label, frame in curves.items() if not frame.empty},
         quarantine=_read_quarantine(run.dataset / QUARANTINE_FILE),
+        guarantees={label: guarantee for label, guarantee in found.items() if guarantee is not None},
         columns=_read_columns(run.dataset / COLUMNS_FILE),
         manifests=manifests,
     )
