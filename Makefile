@@ -10,7 +10,7 @@ help:
 	@echo "make demo        install, and run the main job on the data that ship with the project"
 	@echo "make test        install, and run the tests"
 	@echo "make test-all    the same with the slow ones"
-	@echo "make test-faults kill, starve and break runs at many more points than the tests do; takes an hour"
+	@echo "make test-faults kill, starve and break runs at many more points than the tests do; takes half an hour"
 	@echo "make test-ui     drive Prefect's UI in a browser; needs Chromium, and installs Debian's where it may"
 	@echo "make fuzz        feed damaged bytes to all that reads them, a minute each; atheris gets an environment of its own"
 	@echo "make check       lint, formatting, types and the layers of imports"
