@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from gansynth.errors import ArtifactError
+from gansynth.errors import ArtifactError, first_line
 from gansynth.replacing import clear_attempts, flush, in_place_of
 
 FORMAT_VERSION = 1
@@ -173,7 +173,7 @@ def read_manifest(directory: Path) -> Manifest:
     except FileNotFoundError:
         raise ArtifactError(f"{directory}: nothing there yet; run the stage that makes it first") from None
     except (ValidationError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ArtifactError(f"{path}: damaged ({reason}); delete {directory} and run again") from None
     if manifest.format_version != FORMAT_VERSION:
         raise ArtifactError(

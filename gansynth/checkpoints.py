@@ -21,7 +21,7 @@ from torch import nn
 from gansynth.artifacts import read_manifest
 from gansynth.classifiers import Classifier, teacher_name
 from gansynth.devices import make_fabric
-from gansynth.errors import ArtifactError, ResourceError
+from gansynth.errors import ArtifactError, ResourceError, first_line
 from gansynth.gans import FAMILIES
 from gansynth.memory import is_out_of_memory
 from gansynth.modalities import MODALITIES
@@ -154,10 +154,9 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         policy_losses = description["policy_losses"]
     except Exception as error:  # networks of the sizes that damaged bytes tell fail in all sorts of ways
         if is_out_of_memory(error):
-            reason = str(error).splitlines()[0]
             raise ResourceError(
-                f"{directory}: memory does not suffice to load the model ({reason}); lower compute.workers, or set"
-                " compute.accelerator to 'cpu'"
+                f"{directory}: memory does not suffice to load the model ({first_line(error)}); lower compute.workers,"
+                " or set compute.accelerator to 'cpu'"
             ) from error
         raise _damaged(directory, error) from error
     return TrainedModel(
@@ -187,5 +186,4 @@ def _training_rows(directory: Path, n_classes: int) -> dict[str, npt.NDArray[Any
 
 
 def _damaged(directory: Path, error: Exception) -> ArtifactError:
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return ArtifactError(f"{directory}: damaged model ({reason}); delete it and train again")
+    return ArtifactError(f"{directory}: damaged model ({first_line(error)}); delete it and train again")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gansynth.artifacts import read_manifest
-from gansynth.errors import ArtifactError
+from gansynth.errors import ArtifactError, first_line
 from gansynth.modalities import MODALITIES, modality_of
 from gansynth.samples import Dataset, Samples
 
@@ -82,5 +82,4 @@ def _samples(table: pa.Table, path: Path) -> Samples:
 
 
 def _damaged(path: Path, error: Exception) -> ArtifactError:
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return ArtifactError(f"{path}: cannot be read ({reason}); delete {path.parent} and run again")
+    return ArtifactError(f"{path}: cannot be read ({first_line(error)}); delete {path.parent} and run again")

@@ -64,3 +64,13 @@ def visible(text: str) -> str:
 def shortened(name: str, most: int = 80) -> str:
     """Return a name or value from outside as messages hold it: of more characters than `most`, the first and `…`."""
     return name if len(name) <= most else name[:most] + "…"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, its type where it has none."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def on_one_line(error: BaseException) -> str:
+    """Return all of an error's message on one line, its type where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__

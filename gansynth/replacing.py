@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from gansynth.errors import ArtifactError, ResourceError
+from gansynth.errors import ArtifactError, ResourceError, on_one_line
 from gansynth.memory import is_out_of_memory
 from gansynth.threads import in_threads
 
@@ -42,7 +42,7 @@ def in_place_of(directory: Path) -> Iterator[Path]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = on_one_line(error)
         raise ResourceError(
             f"{directory}: memory ran out while it was made ({reason}); lower compute.workers or batch sizes, or take a"
             " machine with more memory, and run again"

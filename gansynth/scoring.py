@@ -1,7 +1,6 @@
 """Scores of further samples by the delivered model of a run: which of them are unlike normal training rows."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from gansynth.markup import csv_cell
 from gansynth.modalities import ImageConfig
 from gansynth.progress import Progress
 from gansynth.remote import is_url
+from gansynth.replacing import flush_one
 from gansynth.runs import Run, hold_folder
 from gansynth.samples import Indices, Samples, Values
 from gansynth.sections import is_named
@@ -165,7 +165,7 @@ def _write(
                 alarms = {share: count + int((tails <= share).sum()) for share, count in alarms.items()}
                 progress.update(done + start + len(some.places))
             done += len(part.places)
-    _flush(partial)
+    flush_one(partial)
     partial.replace(out)
     return Scored(
         out=out,
@@ -235,8 +235,3 @@ def unseen(values: Values, known: Samples) -> Indices:
         elif len(of_known):
             counts += (cells < of_known.min()) | (cells > of_known.max())
     return counts
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gansynth.artifacts import MANIFEST, Manifest, read_manifest
-from gansynth.errors import ArtifactError
+from gansynth.errors import ArtifactError, first_line
 from gansynth.notes import dataset_notes
 from gansynth.requests import expected
 from gansynth.results import Summary, read_summary
@@ -290,5 +290,5 @@ def _read(read: Callable[[Path], Content], directory: Path) -> Content:
     try:
         return read(directory)
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ArtifactError(f"{directory}: damaged ({reason}); delete it and run again") from None

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from gansynth.errors import GansynthError
+from gansynth.errors import GansynthError, on_one_line
 from pipelines.workers import end_with_parent
 
 P = ParamSpec("P")
@@ -75,7 +75,7 @@ class PrefectServer:
         """
         self._thread.join()
         if self._failure is not None:
-            reason = " ".join(str(self._failure).split()) or type(self._failure).__name__
+            reason = on_one_line(self._failure)
             remedy = f"check {self._configured}" if self._configured else "set PREFECT_HOME to another folder"
             raise GansynthError(f"Prefect does not answer ({reason}); {remedy}") from self._failure
 
@@ -96,7 +96,7 @@ class PrefectServer:
                 if isinstance(cause, GansynthError):
                     raise cause from None
                 cause = cause.__context__
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = on_one_line(error)
             raise GansynthError(
                 f"Prefect does not answer any more ({reason}); what is finished is kept: see to"
                 f" {self._configured or 'PREFECT_HOME'}, and the same command resumes"

@@ -88,10 +88,6 @@ class Mix(NamedTuple):
     ratio: float
 
 
-_LAST_COMMITTEE: dict[tuple[int, str, str], Committee] = {}
-"""The committee that a process has called last, which the next arm of the repetition asks for again."""
-
-
 class Lesson(NamedTuple):
     """What a committee of classifiers tells of an arm's rows.
 
@@ -117,6 +113,10 @@ def give_lesson(study: Study, real: Samples, committee: Committee, held: int | N
     if name not in ESTIMATORS or name in committee.surpassed:
         targets = (targets + committee.out_of_fold(held)) / np.float32(2)
     return Lesson(committee, targets[committee.fold_of != held], held)
+
+
+_LAST_COMMITTEE: dict[tuple[int, str, str], Committee] = {}
+"""The committee that a process has called last, which the next arm of the repetition asks for again."""
 
 
 def call_committee(study: Study, real: Samples, groups: Indices, repetition: int) -> Committee:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from torchvision import datasets
 
-from gansynth.errors import SourceError, shortened
+from gansynth.errors import SourceError, first_line, shortened
 from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.sources import (
     LABELS_FILE,
@@ -281,11 +281,6 @@ def _torchvision_record(part: Any, name: str, row: int, names: tuple[str, ...] |
     except (OSError, ValueError, TypeError, SyntaxError) as error:
         return Record(origin, "", b"", is_test, f"cannot be loaded as an image and its class ({first_line(error)})")
     return Record(origin, label, picture, is_test, problem)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, its type where it has none."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 READERS: dict[str, Callable[[str], Source]] = {

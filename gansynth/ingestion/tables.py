@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn import datasets
 
-from gansynth.errors import SourceError
+from gansynth.errors import SourceError, first_line
 from gansynth.ingestion.damage import DAMAGE, find_damage
-from gansynth.ingestion.readers import first_line, parquet_parts
+from gansynth.ingestion.readers import parquet_parts
 from gansynth.ingestion.sources import refuse_archive
 from gansynth.ingestion.text_tables import read_text_table
 from gansynth.samples import Indices

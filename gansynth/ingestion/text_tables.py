@@ -7,10 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from gansynth.errors import SourceError
+from gansynth.errors import SourceError, first_line
 from gansynth.ingestion.damage import DAMAGE
 from gansynth.ingestion.quotes import refuse_stray_quotes
-from gansynth.ingestion.readers import first_line
 from gansynth.ingestion.second_look import NULLS, look_again
 from gansynth.ingestion.sniffing import Dialect, sniff
 from gansynth.modalities.table.rows import is_text

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gansynth.errors import SourceError
+from gansynth.errors import SourceError, first_line
 from gansynth.ingestion.conversion import convert
 from gansynth.ingestion.damage import DAMAGE, find_damage
-from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE, first_line
+from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
 from gansynth.ingestion.tables import TABLE_READERS, TableSource, choose_table_format, format_of_files
 from gansynth.modalities.image.config import ImageConfig

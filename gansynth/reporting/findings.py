@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from gansynth.artifacts import MANIFEST, Manifest, read_manifest
-from gansynth.errors import ArtifactError
+from gansynth.errors import ArtifactError, first_line
 from gansynth.notes import read_columns
 from gansynth.results import (
     ASSOCIATIONS_FILE,
@@ -128,7 +128,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         ]
         of_tables = {name: pd.read_parquet(run.evaluation / name) for name in FRAMES_OF_TABLES if summary.table}
     except (OSError, ValidationError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ArtifactError(f"{run.evaluation}: damaged ({reason}); delete it and evaluate again") from error
     units = [None, *range(study.evaluation.repetitions)]
     curves = {repetition_label(unit): _read_curves(run.model(unit) / METRICS_FILE) for unit in units}

@@ -2,7 +2,7 @@
 
 from lightning_fabric import Fabric
 
-from gansynth.errors import ResourceError
+from gansynth.errors import ResourceError, on_one_line
 from gansynth.memory import is_out_of_memory
 from gansynth.study import Study
 
@@ -25,7 +25,7 @@ def more_parts(study: Study, fabric: Fabric, parts: int, error: Exception) -> in
         told = f"gan: memory ran out with batches of {size} samples in {parts} parts, which cannot be halved"
     else:
         return 2 * parts
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = on_one_line(error)
     raise ResourceError(f"{told} ({reason}); lower gan.batch_size or compute.workers, and run again") from error
 
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from gansynth.errors import StudyError
+from gansynth.errors import StudyError, first_line
 from gansynth.modalities.base import EmbeddingNetwork
 
 Shape = tuple[int, int, int]
@@ -100,7 +100,7 @@ def check_classifier(name: str, shape: Shape, n_classes: int) -> None:
         try:
             network(torch.empty(2, *shape))
         except (RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise StudyError(
                 f"evaluation.classifier: {name} cannot take images of {shape[1]} pixels ({reason}); raise modality.size"
                 " or use small_resnet"
