@@ -109,7 +109,8 @@ TAUGHT = """\
 from a committee of classifiers fitted on the real training rows, unless `evaluation.labels` of the study is `hard`, and
 half of each real row's label came from it too. The rows here have the class that they were asked for and, beside it,
 probabilities by one small network, the teacher (`teacher_probability` and the like). Adding them to the training rows
-as they are is not what was measured, and may gain less.
+as they are is not what was measured, and may gain less. What was measured, real rows included, lies in the run folder:
+`training_set/training_set.parquet`, with the labels and weights of the recommended arm.
 
 """
 """What the gain of tables was measured with, which is not what is delivered."""

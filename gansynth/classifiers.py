@@ -106,8 +106,9 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
     """
     name = study.evaluation.classifier
     if study.modality.kind == "table" and is_estimator(name):
-        seed = derive_seed(study.seed, "classifier", repetition, *purpose) % 2**32
-        return fit_estimator(name, *weighted_rows(diet, seed, in_proportion=name in LINEAR), seed)
+        taken = rows_taken(study, diet, repetition, *purpose)
+        seed = _seed(study, repetition, *purpose) % 2**32
+        return fit_estimator(name, taken.rows, taken.targets, taken.weights, seed)
     return fit_network(study, name, diet, steps, repetition, *purpose)
 
 
@@ -117,7 +118,7 @@ def fit_network(study: Study, name: str, diet: Diet, steps: int, repetition: int
     modality, settings = MODALITIES[study.modality.kind], study.evaluation
     codec = modality.codec.fit(diet.real, study.modality)
     n_classes = len(diet.real.class_names)
-    seed = derive_seed(study.seed, "classifier", repetition, *purpose)
+    seed = _seed(study, repetition, *purpose)
     diet = _resampled(diet, seed % 2**32)
     with seeded_globally(seed, "weights"):
         network = modality.build_classifier(name, codec.shape, n_classes)
@@ -144,12 +145,30 @@ def fit_network(study: Study, name: str, diet: Diet, steps: int, repetition: int
     return Classifier(network.eval().requires_grad_(False), codec, fabric.device)
 
 
+def _seed(study: Study, repetition: int, *purpose: str | int) -> int:
+    return derive_seed(study.seed, "classifier", repetition, *purpose)
+
+
 class WeightedRows(NamedTuple):
-    """A diet as rows of a table: the rows, their class probabilities (N, K), and how much each counts, (N,)."""
+    """A diet as rows of a table.
+
+    Attributes:
+        rows: The rows, N of them.
+        targets: Their class probabilities, (N, K).
+        weights: How much each counts, (N,).
+        origins: Where each comes from, (N,): "real", "smote" or "synthetic".
+    """
 
     rows: Samples
     targets: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float64]
+    origins: npt.NDArray[np.str_]
+
+
+def rows_taken(study: Study, diet: Diet, repetition: int, *purpose: str | int) -> WeightedRows:
+    """Return what the study's classifier takes of a diet of rows of tables, with randomness as in `fit_classifier`."""
+    seed = _seed(study, repetition, *purpose) % 2**32
+    return weighted_rows(diet, seed, in_proportion=study.evaluation.classifier in LINEAR)
 
 
 def weighted_rows(diet: Diet, seed: int, *, in_proportion: bool) -> WeightedRows:
@@ -160,13 +179,15 @@ def weighted_rows(diet: Diet, seed: int, *, in_proportion: bool) -> WeightedRows
         seed: Of rows that are repeated or made by SMOTE.
         in_proportion: Synthetic rows weigh as much of each class as real ones; else all weigh the same.
     """
+    n_real, more_by = len(diet.real), "smote" if diet.policy == "smote" else "real"
     diet = _resampled(diet, seed)
     real = diet.real
+    origins = np.repeat(["real", more_by], [n_real, len(real) - n_real])
     targets = (real.one_hot if diet.real_targets is None else diet.real_targets).astype(np.float64)
     weights = _class_weights(diet)[real.labels].astype(np.float64) if diet.weighted else np.ones(len(real))
     share = 0.0 if diet.shares is None else float(diet.shares.mean())
     if diet.synthetic is None or not len(diet.synthetic) or share == 0:
-        return WeightedRows(real, targets, weights)
+        return WeightedRows(real, targets, weights, origins)
     made = diet.synthetic
     more = made.one_hot if diet.synthetic_targets is None else diet.synthetic_targets
     each = np.ones(len(made))
@@ -178,6 +199,7 @@ def weighted_rows(diet: Diet, seed: int, *, in_proportion: bool) -> WeightedRows
         Samples.concatenate([real, made]),
         np.concatenate([targets, more]),
         np.concatenate([weights, each]),
+        np.concatenate([origins, np.repeat("synthetic", len(made))]),
     )
 
 

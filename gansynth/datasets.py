@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from gansynth.artifacts import read_manifest
-from gansynth.errors import ArtifactError, first_line
+from gansynth.errors import ArtifactError, SourceError, first_line
 from gansynth.modalities import MODALITIES, modality_of
-from gansynth.samples import Dataset, Samples
+from gansynth.modalities.table.cells import to_cells, value_type
+from gansynth.samples import Column, Dataset, Samples, Schema
 
 DATASET_FILE = "samples.parquet"
 
@@ -38,12 +40,17 @@ def load_dataset(directory: Path) -> Dataset:
         raise _damaged(path, error) from error
 
 
-def load_synthetic(directory: Path) -> Samples:
-    """Read the Parquet shards of the synthetic artifact at `directory`, in the order of their names.
+def load_synthetic(directory: Path, schema: Schema | None = None) -> Samples:
+    """Read the shards of the synthetic artifact at `directory`, in the order of their names: Parquet, or CSV of tables.
+
+    `schema` says what the columns of a table are, for CSV does not; images have none.
 
     Raises:
-        ArtifactError: There is no artifact, it holds no Parquet shards, or one is damaged.
+        ArtifactError: There is no artifact, it holds no such shards, or one is damaged.
     """
+    if schema is not None and (texts := sorted(directory.glob("*.csv"))):
+        read_manifest(directory)
+        return Samples.concatenate([_from_csv(shard, schema) for shard in texts])
     return Samples.concatenate([_samples(_read(shard), shard) for shard in _shards(directory)])
 
 
@@ -79,6 +86,31 @@ def _samples(table: pa.Table, path: Path) -> Samples:
         return MODALITIES[modality_of(table)].from_arrow(table)
     except Exception as error:  # damaged bytes may hold anything: pictures, types, names of columns
         raise _damaged(path, error) from error
+
+
+def _from_csv(path: Path, schema: Schema) -> Samples:
+    """Read rows of a table as `gansynth.generation.writers.write_csv` writes them: only nulls are not in quotes."""
+    columns = (*schema.columns, schema.label)
+    options = pa_csv.ConvertOptions(
+        column_types={column.name: _type_in_csv(column) for column in columns},
+        include_columns=[column.name for column in columns],
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    try:
+        table = pa_csv.read_csv(
+            path, parse_options=pa_csv.ParseOptions(newlines_in_values=True), convert_options=options
+        )
+        labels = to_cells(table, (schema.label,))[:, 0].astype(np.int64)
+        return Samples(to_cells(table, schema.columns), labels, schema.label.categories, schema)
+    except (OSError, pa.ArrowException, SourceError) as error:
+        raise _damaged(path, error) from error
+
+
+def _type_in_csv(column: Column) -> pa.DataType:
+    dtype = value_type(column)
+    return pa.int64() if pa.types.is_duration(dtype) else dtype
 
 
 def _damaged(path: Path, error: Exception) -> ArtifactError:

@@ -100,7 +100,7 @@ def model_parent(study: "Study", run: Run, repetition: int | None) -> dict[str, 
     return {"model": _digest(run.model(repetition), request, dataset_parent(run), "train")}
 
 
-def synthetic_parents(study: "Study", run: Run, repetition: int) -> dict[str, str]:
+def synthetic_parents(study: "Study", run: Run, repetition: int | None) -> dict[str, str]:
     """Return the digests of a repetition's synthetic samples and of their model, as parents.
 
     Raises:
@@ -140,6 +140,21 @@ def arm_parents(study: "Study", run: Run, repetition: int, arm: str) -> dict[str
     if "synthetic" in needed:
         return fidelity_parents(study, run, repetition)
     return dataset_parent(run) | (model_parent(study, run, repetition) if "model" in needed else {})
+
+
+def training_set_request(study: "Study") -> dict[str, Any]:
+    """Return what determines the training set that is delivered of a table, besides the verdict."""
+    return _part(study, "modality", "scarcity", "split", "evaluation")
+
+
+def training_set_parents(study: "Study", run: Run) -> dict[str, str]:
+    """Return the digests of what the training set that is delivered is made from.
+
+    Raises:
+        ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
+    """
+    evaluated = _digest(run.evaluation, summary_request(study), summary_parents(study, run), "evaluate")
+    return {**dataset_parent(run), **synthetic_parents(study, run, None), "evaluation": evaluated}
 
 
 def summary_parents(study: "Study", run: Run) -> dict[str, str]:
@@ -208,6 +223,10 @@ def expected(study: "Study", run: Run) -> Iterator[Expected]:
             evaluated[name] = place
             yield Expected(place, "evaluate", request, {parent: places[parent] for parent in needed})
     yield Expected(run.evaluation, "evaluate", summary_request(study), evaluated)
+    if study.modality.kind == "table":
+        parents = {"dataset": run.dataset, "model": run.model(None), "synthetic": run.synthetic(None)}
+        parents["evaluation"] = run.evaluation
+        yield Expected(run.training_set, "evaluate", training_set_request(study), parents)
 
 
 def _evaluated(

@@ -32,6 +32,8 @@ ASSOCIATIONS_FILE = "associations.parquet"
 DISTRIBUTIONS_FILE = "distributions.parquet"
 CLOSEST_ROWS_FILE = "closest_rows.parquet"
 RATINGS_FILE = "ratings.parquet"
+TRAINING_SET_FILE = "training_set.parquet"
+DECISION_FILE = "decision.json"
 
 
 class ArmSummary(BaseModel):

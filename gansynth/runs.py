@@ -51,6 +51,11 @@ class Run:
         return self.root / "evaluation"
 
     @property
+    def training_set(self) -> Path:
+        """Of a table, what the recommended arm's classifier learns from."""
+        return self.root / "training_set"
+
+    @property
     def report(self) -> Path:
         """The page, its Markdown and its JSON."""
         return self.root / "report"

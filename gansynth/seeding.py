@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+DELIVERY_SEED_INDEX = 1_000_000
+
 
 def derive_seed(root: int, *purpose: str | int) -> int:
     """Return the 63-bit seed that belongs to `purpose` under the `root` seed.
@@ -19,6 +21,11 @@ def derive_seed(root: int, *purpose: str | int) -> int:
     text = "\x1f".join([str(root), *(str(part) for part in purpose)])
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
+
+
+def seed_index(repetition: int | None) -> int:
+    """Return the number that a repetition has as an index of seeds; None is what is delivered."""
+    return DELIVERY_SEED_INDEX if repetition is None else repetition
 
 
 def torch_generator(root: int, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:

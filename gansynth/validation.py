@@ -96,7 +96,9 @@ def assign_folds(study: Study, labels: Indices, groups: Indices, seed_index: int
 
 def plain_log_loss(labels: Indices, probabilities: Floats) -> float:
     """Return the log-loss in nats, every row weighing the same: labels (N,), predicted probabilities (N, K)."""
-    return float(log_loss(labels, probabilities.astype(np.float64), labels=np.arange(probabilities.shape[1])))
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(1, keepdims=True)  # in 32 bits they do not quite add up to one
+    return float(log_loss(labels, exact, labels=np.arange(exact.shape[1])))
 
 
 def calibrated_log_loss(labels: Indices, probabilities: Floats) -> float:

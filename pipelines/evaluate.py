@@ -7,16 +7,18 @@ from prefect.cache_policies import NO_CACHE
 
 from gansynth import evaluation
 from gansynth.arms import ArmName
+from gansynth.artifacts import read_manifest
 from gansynth.runs import Run, repetition_label
 from gansynth.study import Study
 from pipelines.stages import Stage, Unit, opened
-from pipelines.workers import in_worker
+from pipelines.workers import in_worker, result_in_worker
 
 
 @task(cache_policy=NO_CACHE)
-def evaluate_arm(study: Study, run_dir: Path, repetition: int, arm: ArmName) -> str:
-    """Train and test the classifier of one arm in one repetition, and return the digest of its predictions."""
-    return in_worker(evaluation.evaluate_arm, study, Run(run_dir), repetition, arm)
+def evaluate_arms(study: Study, run_dir: Path, repetition: int, arms: tuple[ArmName, ...]) -> list[str]:
+    """Train and test the classifiers of arms in one repetition, and return the digests of their predictions."""
+    made = result_in_worker(evaluation.evaluate_arms, study, Run(run_dir), repetition, arms)
+    return [read_manifest(directory).digest for directory in made]
 
 
 @task(cache_policy=NO_CACHE)
@@ -37,6 +39,12 @@ def summarise(study: Study, run_dir: Path) -> str:
     return in_worker(evaluation.summarise, study, Run(run_dir))
 
 
+@task(cache_policy=NO_CACHE)
+def compose_training_set(study: Study, run_dir: Path) -> str:
+    """Put together what the recommended arm's classifier learns from, and return the digest of that."""
+    return in_worker(evaluation.compose_training_set, study, Run(run_dir))
+
+
 @flow(name="evaluate", flow_run_name="evaluate {run_dir.name}")
 def evaluate(run_dir: Path, study: Study | None = None) -> list[str]:
     """Say whether the synthetic samples of a run help its classifier.
@@ -48,9 +56,9 @@ def evaluate(run_dir: Path, study: Study | None = None) -> list[str]:
     run, study = opened(run_dir, study)
     repetitions = range(study.evaluation.repetitions)
     arms = [
-        Unit(evaluate_arm, f"{repetition_label(r)}, {arm}", {"repetition": r, "arm": arm})
+        Unit(evaluate_arms, f"{repetition_label(r)}, {' and '.join(group)}", {"repetition": r, "arms": group})
         for r in repetitions
-        for arm in study.evaluation.arms
+        for group in evaluation.together(study)
     ]
     fidelity = [Unit(evaluate_fidelity, f"{repetition_label(r)}, fidelity", {"repetition": r}) for r in repetitions]
     anomaly = [
@@ -59,6 +67,7 @@ def evaluate(run_dir: Path, study: Study | None = None) -> list[str]:
         if study.evaluation.anomaly is not None
     ]
     units = arms + fidelity + anomaly
-    with Stage("evaluate", study, run, len(units) + 1) as stage:
+    last = [Unit(compose_training_set, "training set", {})] if study.modality.kind == "table" else []
+    with Stage("evaluate", study, run, len(units) + 1 + len(last)) as stage:
         stage.complete(units)
-        return stage.complete([Unit(summarise, "verdict", {})])
+        return stage.complete([Unit(summarise, "verdict", {})]) + stage.complete(last)

@@ -1,7 +1,7 @@
 """The evaluation stage: arms and fidelity of each repetition, then what follows from all of them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +9,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gansynth.arms import ARMS
+from gansynth.arms import ARMS, ArmName
 from gansynth.artifacts import is_current, publish
 from gansynth.checkpoints import TrainedModel, load_model
 from gansynth.classifiers import Classifier, Diet, fit_classifier
-from gansynth.datasets import load_dataset, load_synthetic, load_teacher_probabilities
-from gansynth.errors import EvaluationError
+from gansynth.datasets import load_dataset, load_synthetic
 from gansynth.evaluation import pictures
 from gansynth.evaluation.anomaly import evaluate_anomaly
-from gansynth.evaluation.arms import (
-    Mix,
-    build_diet,
-    call_committee,
-    choose_factors,
-    choose_mix,
-    copy_rows,
-    fit_arm,
-    give_lesson,
-    prepare_synthetic,
-)
+from gansynth.evaluation.arms import fit_arm
 from gansynth.evaluation.fidelity import Embedded, FidelityRow, fidelity_table, match_classes
 from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
 from gansynth.evaluation.metrics import per_class_recall, score
+from gansynth.evaluation.recipes import check_rows, prepare
 from gansynth.evaluation.summary import summarise
 from gansynth.evaluation.tables import compare_tables
+from gansynth.evaluation.training_set import compose_training_set
 from gansynth.modalities.image import Inception
 from gansynth.progress import Progress
 from gansynth.requests import arm_parents, arm_request, fidelity_parents, fidelity_request
@@ -46,7 +37,7 @@ from gansynth.results import (
     PREDICTIONS_FILE,
 )
 from gansynth.runs import Run
-from gansynth.samples import Samples, Split
+from gansynth.samples import Samples
 from gansynth.seeding import derive_seed
 from gansynth.splits import draw_split
 from gansynth.study import Study
@@ -55,14 +46,30 @@ CLOSEST_PAIRS = 12
 
 
 def evaluate(study: Study, run: Run) -> Path:
-    """Evaluate every repetition and summarise them."""
+    """Evaluate every repetition and summarise them; of a table, compose the training set of the recommended arm."""
     for repetition in range(study.evaluation.repetitions):
-        for arm in study.evaluation.arms:
-            evaluate_arm(study, run, repetition, arm)
+        for arms in together(study):
+            evaluate_arms(study, run, repetition, arms)
         evaluate_fidelity(study, run, repetition)
         if study.evaluation.anomaly is not None:
             evaluate_anomaly(study, run, repetition)
-    return summarise(study, run)
+    summary = summarise(study, run)
+    if study.modality.kind == "table":
+        compose_training_set(study, run)
+    return summary
+
+
+def together(study: Study) -> list[tuple[ArmName, ...]]:
+    """Return the arms of a study in groups that are best evaluated by one process: a committee is fitted once there."""
+    arms = study.evaluation.arms
+    taught = tuple(arm for arm in arms if ARMS[study.modality.kind][arm].taught)
+    alone: list[tuple[ArmName, ...]] = [(arm,) for arm in arms if arm not in taught]
+    return [*alone, taught] if taught else alone
+
+
+def evaluate_arms(study: Study, run: Run, repetition: int, arms: Sequence[str]) -> list[Path]:
+    """Evaluate arms of one repetition, one after another."""
+    return [evaluate_arm(study, run, repetition, arm) for arm in arms]
 
 
 def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
@@ -74,39 +81,24 @@ def evaluate_arm(study: Study, run: Run, repetition: int, arm: str) -> Path:
         return directory
     dataset = load_dataset(run.dataset)
     split = draw_split(dataset, study, repetition)
-    real = dataset.samples.take(split.train)
     label = f"evaluate {arm}, repetition {repetition + 1}"
     progress_file = run.progress / f"evaluate-{arm}-{repetition}.json"
     with publish(directory, "evaluate", request, parents) as draft, Progress(progress_file, label, 1):
-        model, synthetic, mix = None, None, Mix(None, 0.0)
-        losses: dict[Mix, float] = {}
-        if "model" in spec.parents:
-            model = load_model(run.model(repetition), study.compute)
-            check_rows(model, split)
-            mix = Mix(model.policy if spec.augmented else None, 0.0)
-        groups = dataset.groups[split.train]
-        committee = call_committee(study, real, groups, repetition) if spec.taught else None
-        lesson = give_lesson(study, real, committee) if committee else None
-        if model is not None and spec.synthetic:
-            shards = run.synthetic(repetition)
-            made = load_synthetic(shards)
-            if spec.copied:
-                made = copy_rows(made, real, study, repetition)
-            said = lesson.teach(made.values) if lesson else load_teacher_probabilities(shards)
-            synthetic = prepare_synthetic(made, said, model, study, repetition, spec)
-            mix, losses = choose_mix(study, spec, model, real, groups, synthetic, repetition, committee)
-        classifier = fit_arm(study, build_diet(spec, mix, real, synthetic, lesson), repetition, model)
-        found = classifier.probabilities(dataset.samples.values[split.test])
-        factors = choose_factors(study, spec, real, groups, repetition, committee) if spec.tuned else 1
+        recipe = prepare(study, run, repetition, arm, dataset, split)
+        found = fit_arm(study, recipe.diet, repetition, recipe.model).probabilities(dataset.samples.values[split.test])
         predictions = {
             "row": split.test,
             "label": dataset.samples.labels[split.test],
             "probabilities": list(found),
-            "predicted": (found * factors).argmax(axis=1),
+            "predicted": (found * recipe.factors).argmax(axis=1),
         }
         pq.write_table(pa.table(predictions), draft.path / PREDICTIONS_FILE)
-        candidates = [{**candidate._asdict(), "loss": loss} for candidate, loss in losses.items()]
-        choice = {"policy": mix.policy, "ratio": mix.ratio if spec.synthetic else None, "losses": candidates}
+        candidates = [{**candidate._asdict(), "loss": loss} for candidate, loss in recipe.losses.items()]
+        choice = {
+            "policy": recipe.mix.policy,
+            "ratio": recipe.mix.ratio if spec.synthetic else None,
+            "losses": candidates,
+        }
         (draft.path / CHOICE_FILE).write_text(json.dumps(choice))
         draft.counts.update(train=len(split.train), test=len(split.test))
     return directory
@@ -125,7 +117,7 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
     parts = {
         "training": dataset.samples.take(split.train),
         "held_out": dataset.samples.take(split.test),
-        "synthetic": load_synthetic(run.synthetic(repetition)),
+        "synthetic": load_synthetic(run.synthetic(repetition), model.schema),
     }
     training, held_out, synthetic = (Embedded(model.teacher.embed(part.values), part.labels) for part in parts.values())
     seed = derive_seed(study.seed, "fidelity", repetition)
@@ -161,21 +153,6 @@ def _fidelity(study: Study, held_out: Samples, synthetic: Samples, model: Traine
     real, made = (part.take(of_part) for part, of_part in zip((held_out, synthetic), rows, strict=True))
     embedded = [Embedded(embed(part.values), part.labels) for part in (real, made)]
     return fidelity_table(embedded[0], embedded[1], model.class_names, seed)
-
-
-def check_rows(model: TrainedModel, split: Split) -> None:
-    """Make sure that a model has learnt from the training rows of a split, all of them and no other.
-
-    The split follows from the seed, so this can only fail if another version of a library draws it differently.
-
-    Raises:
-        EvaluationError: It has not: test rows could have been learnt from.
-    """
-    if not np.array_equal(model.training_rows, split.train):
-        raise EvaluationError(
-            "evaluation: the generator was trained on other rows than this split's training rows, and may know its test"
-            " rows; run the study again in a new --run-dir"
-        )
 
 
 def _learnability(

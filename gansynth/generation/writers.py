@@ -59,13 +59,20 @@ def write_csv(path: Path, blocks: Iterable[Candidates], origin: Origin, threads:
     """Write rows of a table to `PATH.csv`: the columns of `write_parquet` but `teacher_probabilities`, a list.
 
     Texts stand in quotes, exactly as they are, also where a spreadsheet would take one for a formula: altered, they
-    would be other categories than those of the real rows. A null is empty. A duration is a number of its unit.
+    would be other categories than those of the real rows. A null is empty, a duration a number of its unit, and a time
+    with a zone stands in UTC, for the offset in it would leave out seconds, which zones had before 1900.
     """
     first, tables = _tables(blocks, origin, threads)
     flat = [field.name for field in first.schema if not pa.types.is_fixed_size_list(field.type)]
-    with pa_csv.CSVWriter(path.with_suffix(".csv"), first.select(flat).schema) as writer:
+    schema = pa.schema([(name, _without_zone(first.schema.field(name).type)) for name in flat])
+    with pa_csv.CSVWriter(path.with_suffix(".csv"), schema) as writer:
         for table in tables:
-            writer.write_table(table.select(flat))
+            writer.write_table(table.select(flat).cast(schema))
+
+
+def _without_zone(dtype: pa.DataType) -> pa.DataType:
+    is_zoned = pa.types.is_timestamp(dtype) and dtype.tz is not None
+    return pa.timestamp(dtype.unit, "UTC") if is_zoned else dtype
 
 
 def write_folder(path: Path, blocks: Iterable[Candidates], origin: Origin, threads: int) -> None:

@@ -102,7 +102,7 @@ def read_manifests(study: Study, run: Run) -> dict[str, dict[str, Manifest]]:
         "ingest": [run.dataset],
         "train": [run.model(unit) for unit in units],
         "generate": [run.synthetic(unit) for unit in units],
-        "evaluate": [*arms, *fidelity, *anomaly, run.evaluation],
+        "evaluate": [*arms, *fidelity, *anomaly, run.evaluation, run.training_set],
     }
     return {
         stage: {

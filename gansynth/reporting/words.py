@@ -3,6 +3,7 @@
 import json
 
 from gansynth import formats
+from gansynth.arms import has_gan
 from gansynth.notes import row_notes
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.protocol import arm_descriptions
@@ -46,9 +47,12 @@ def recommendation(findings: Findings) -> str:
     """Return what to do, as a sentence on the arm that is recommended."""
     arm = findings.summary.recommended_arm
     told = arm_descriptions(findings.study).get(arm, "")
-    if "gan" in arm.split("+"):
-        return f"{told}."
-    return f"{told}. No arm with a GAN has shown that it does better."
+    told += "." if has_gan(arm) else ". No arm with a GAN has shown that it does better."
+    delivered = findings.manifest(findings.run.training_set)
+    if delivered is not None:
+        lines, place = formats.plural(delivered.counts["lines"], "line"), findings.run.training_set.name
+        told += f" What it learns from, with labels and weights, is in {place}/ of the run folder: {lines}."
+    return told
 
 
 def memorisation(findings: Findings) -> list[str]:

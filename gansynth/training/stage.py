@@ -33,7 +33,7 @@ from gansynth.progress import Progress
 from gansynth.requests import dataset_parent, model_request
 from gansynth.runs import METRICS_FILE, SETBACKS_FILE, Run, repetition_label
 from gansynth.samples import Samples
-from gansynth.seeding import derive_seed, torch_generator
+from gansynth.seeding import derive_seed, seed_index, torch_generator
 from gansynth.splits import draw_split
 from gansynth.stopping import TERMINATED, stopping_postponed
 from gansynth.study import Study
@@ -50,7 +50,6 @@ SAVED_POINTS = 10
 MOST_SETBACKS = 3
 RATE_AFTER_SETBACK = 0.5
 GRID_COLUMNS = 8
-DELIVERY_SEED_INDEX = 1_000_000
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +110,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
                 f"gan: {counters.setbacks[-1]}, and a lower learning rate did not help {MOST_SETBACKS} times; lower"
                 " gan.learning_rate, raise gan.penalty or give more rows"
             )
-        teacher = fit_teacher(study, samples, groups, _seed_index(repetition))
+        teacher = fit_teacher(study, samples, groups, seed_index(repetition))
         networks = Networks(players.average, players.discriminator, teacher.classifier)
         save_model(draft.path, study, networks, teacher.policy, teacher.losses, samples, rows)
         lines = [json.dumps(line) + "\n" for line in counters.history]
@@ -127,10 +126,6 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     return directory
 
 
-def _seed_index(repetition: int | None) -> int:
-    return DELIVERY_SEED_INDEX if repetition is None else repetition
-
-
 @dataclass(frozen=True)
 class _Job:
     """One adversarial training; every process of it gets this. `key` tells its saved state from another's."""
@@ -144,7 +139,7 @@ class _Job:
 
     @property
     def seed(self) -> int:
-        return derive_seed(self.study.seed, "gan", _seed_index(self.repetition))
+        return derive_seed(self.study.seed, "gan", seed_index(self.repetition))
 
     @cached_property
     def codec(self) -> Codec:

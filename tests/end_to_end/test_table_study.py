@@ -123,8 +123,11 @@ def test_the_card_explains_the_arms_of_tables_and_speaks_of_no_images(churn: tup
     assert not re.search("photograph|image", card + croissant)
 
 
-def test_what_synthetic_rows_alone_teach_goes_by_the_name_of_its_metric(churn: tuple[Study, Run]) -> None:
+def test_reports_say_what_to_learn_from_and_name_metrics_by_their_names(churn: tuple[Study, Run]) -> None:
     _, run = churn
+    lines = read_manifest(run.training_set).counts["lines"]
+    for place in (run.report / "report.md", run.report / "index.html"):
+        assert f"of the run folder: {lines} lines." in place.read_text(encoding="utf-8")
     for place in (run.report / "report.md", run.report / "index.html", run.synthetic(None) / "README.md"):
         text = place.read_text(encoding="utf-8")
         assert "Average precision from synthetic alone" in text

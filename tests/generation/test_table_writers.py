@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from pyarrow import csv
 from tables import LABEL, tables
 
+from gansynth.artifacts import publish
+from gansynth.datasets import load_synthetic
 from gansynth.errors import SourceError
 from gansynth.generation.sampler import Candidates
 from gansynth.generation.writers import FORMATS
@@ -32,17 +34,22 @@ def test_any_table_is_written_as_csv_with_texts_as_they_are(table: pa.Table) -> 
     about = Origin("t", 0, "MIT", "d" * 64, samples.class_names, "table", samples.schema)
     with TemporaryDirectory() as folder:
         for name in ("csv", "parquet"):
-            FORMATS[name].write(Path(folder) / "synthetic-0", blocks, about, 1)
+            with publish(Path(folder) / name, "generate", {}, {}) as draft:
+                FORMATS[name].write(draft.path / "synthetic-0", blocks, about, 1)
+        again, meant = load_synthetic(Path(folder) / "csv", samples.schema), load_synthetic(Path(folder) / "parquet")
         options = csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""])
-        kept = pq.read_table(Path(folder) / "synthetic-0.parquet")
+        kept = pq.read_table(Path(folder) / "parquet" / "synthetic-0.parquet")
         texts = [field.name for field in kept.schema if pa.types.is_string(field.type)]
         options.column_types = dict.fromkeys(texts, pa.string())
         read = csv.read_csv(
-            Path(folder) / "synthetic-0.csv",
+            Path(folder) / "csv" / "synthetic-0.csv",
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=options,
         )
     assert read.column_names == [name for name in kept.column_names if name != "teacher_probabilities"]
+    np.testing.assert_array_equal(meant.values, samples.values[np.concatenate(labels)])
+    np.testing.assert_array_equal(again.values, meant.values)
+    np.testing.assert_array_equal(again.labels, meant.labels)
     for name in texts:
         assert read[name].to_pylist() == kept[name].to_pylist()
     for name in read.column_names:

@@ -115,10 +115,18 @@ def arrow_type(dtype: str) -> pa.DataType:
     return pa.type_for_alias(dtype)
 
 
+def value_type(column: Column) -> pa.DataType:
+    """Return the Arrow type of a column's values, with or without a dictionary of them."""
+    dtype = arrow_type(column.dtype)
+    return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+
+
 def _read(array: pa.ChunkedArray, column: Column, *, lenient: bool) -> Cells:
     try:
         if column.kind == "datetime":
             return times(array)
+        if pa.types.is_time(array.type):  # Parquet has no seconds: there they have become milliseconds
+            array = pa.chunked_array([plain(array).cast(value_type(column))])
         if not column.categories:
             # what float32 or Arrow's own conversion of decimals adds to 0.1 is no digit of the source
             return numbers(array) if column.decimals is None else np.round(numbers(array), column.decimals)
@@ -153,7 +161,7 @@ def _write(cells: Cells, column: Column) -> pa.Array:
     filled = np.where(nulls, 0, cells)
     if column.categories:
         return _categories(pa.array(filled.astype(np.int32), mask=nulls), column.categories, dtype)
-    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+    values = value_type(column)
     if column.kind == "datetime":
         zone = getattr(values, "tz", None)
         moments = pa.array(np.rint(filled).astype(np.int64), pa.timestamp("us", zone), mask=nulls)

@@ -55,12 +55,22 @@ def fit_estimator(name: str, rows: Samples, targets: Floats, weights: Floats, se
         weights: How much each row counts, (N,), above 0.
         seed: Of what is random in it.
     """
-    shares = targets * weights[:, None]
-    row, label = np.nonzero(targets > NEGLIGIBLE_WEIGHT)
+    row, label, shares = divided(targets, weights)
     model = build_estimator(name, rows.columns, seed)
     if name == HIST_GRADIENT_BOOSTING:  # a leaf holds as many whole rows, into however many parts they come
         model.set_params(min_samples_leaf=round(model.min_samples_leaf * len(row) / len(rows)))
-    return fit_model(model, rows.values[row], label, len(rows.class_names), shares[row, label])
+    return fit_model(model, rows.values[row], label, len(rows.class_names), shares)
+
+
+def divided(targets: Floats, weights: Floats) -> tuple[Indices, Indices, Floats]:
+    """Divide rows among the classes that they belong to: which row, which class, and how much it counts, (M,) each.
+
+    Args:
+        targets: Class probabilities of each row, (N, K); negligible ones are left out.
+        weights: How much each row counts, (N,).
+    """
+    row, label = np.nonzero(targets > NEGLIGIBLE_WEIGHT)
+    return row, label, targets[row, label] * weights[row]
 
 
 def fit_model(

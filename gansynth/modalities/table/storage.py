@@ -15,7 +15,7 @@ from gansynth.samples import Column, Samples, Schema
 SCHEMA_KEY = b"gansynth_schema"
 OWN_COLUMNS = (
     "is_test", "group", "synthetic", "seed_index", "teacher_probability", "teacher_probabilities",
-    "discriminator_logit",
+    "discriminator_logit", "sample_weight", "sample_origin",
 )  # fmt: skip
 """Columns that stand beside those of the source, which may not have their names."""
 
