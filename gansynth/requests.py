@@ -61,10 +61,8 @@ def fidelity_request(study: "Study", repetition: int) -> dict[str, Any]:
 
 def arm_request(study: "Study", repetition: int, arm: str) -> dict[str, Any]:
     """Return what determines an arm of a repetition."""
-    request = {**_evaluation_request(study, repetition), "arm": arm}
-    for of_fidelity_alone in ("inception_weights", "metric"):
-        del request["evaluation"][of_fidelity_alone]
-    return request
+    tuned = ARMS[study.modality.kind][arm].tuned
+    return {**_recipe_request(study, repetition, tuned=tuned), "arm": arm}
 
 
 def anomaly_request(study: "Study", repetition: int) -> dict[str, Any]:
@@ -144,7 +142,7 @@ def arm_parents(study: "Study", run: Run, repetition: int, arm: str) -> dict[str
 
 def training_set_request(study: "Study") -> dict[str, Any]:
     """Return what determines the training set that is delivered of a table, besides the verdict."""
-    return _part(study, "modality", "scarcity", "split", "evaluation")
+    return _recipe_request(study, None, tuned=True)
 
 
 def training_set_parents(study: "Study", run: Run) -> dict[str, str]:
@@ -243,7 +241,15 @@ def _evaluated(
         yield f"anomaly {repetition}", run.anomaly(repetition), request, ("dataset", "model")
 
 
-def _evaluation_request(study: "Study", repetition: int) -> dict[str, Any]:
+def _recipe_request(study: "Study", repetition: int | None, *, tuned: bool) -> dict[str, Any]:
+    """Return what determines how an arm trains, and if it is `tuned` how it decides: with a view to the metric."""
+    request = _evaluation_request(study, repetition)
+    for of_fidelity_alone in ("inception_weights", *(() if tuned else ("metric",))):
+        del request["evaluation"][of_fidelity_alone]
+    return request
+
+
+def _evaluation_request(study: "Study", repetition: int | None) -> dict[str, Any]:
     """Return what determines both the arms and the fidelity of a repetition."""
     settings = study.evaluation.model_dump(mode="json", exclude=NO_CONTENT)
     parts = _part(study, "modality", "scarcity", "split")

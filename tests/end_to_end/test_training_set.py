@@ -19,6 +19,7 @@ from gansynth.evaluation import compose_training_set, evaluate
 from gansynth.evaluation.recipes import prepare
 from gansynth.generation import generate
 from gansynth.ingestion import ingest
+from gansynth.requests import arm_request, training_set_request
 from gansynth.results import DECISION_FILE, SUMMARY_FILE, TRAINING_SET_FILE, read_summary
 from gansynth.runs import Run
 from gansynth.seeding import seed_index
@@ -93,6 +94,15 @@ def test_its_lines_add_up_to_the_rows_and_say_where_they_come_from(evaluated: tu
     assert weights["synthetic"] / weights.sum() == pytest.approx(share, rel=0.01)
     assert decision["lines_per_row"] == pytest.approx(len(table) / rows)
     assert table.loc[table["sample_origin"] == "synthetic", "sample_weight"].nunique() > 10
+
+
+def test_another_metric_lets_tuned_arms_decide_anew_and_no_other(evaluated: tuple[Study, Run]) -> None:
+    study, _ = evaluated
+    other = study.evaluation.model_copy(update={"metric": "balanced_accuracy"})
+    changed = study.model_copy(update={"evaluation": other})
+    asked = {arm: arm_request(study, 0, arm) == arm_request(changed, 0, arm) for arm in study.evaluation.arms}
+    assert asked == {"real": True, "threshold": False, "smote": True, "gan+smote": False}
+    assert training_set_request(study) != training_set_request(changed)
 
 
 def test_it_is_composed_anew_only_if_something_changed(evaluated: tuple[Study, Run]) -> None:
