@@ -6,11 +6,12 @@ stay what they are, and so do its ranking and its calibration.
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from gansynth.samples import Indices
 
 Floats = npt.NDArray[np.floating]
+Counts = npt.NDArray[np.integer]
+"""Rows by true and by predicted class, (K, K)."""
 
 GRID = np.exp(np.linspace(-4, 4, 81))
 ROUNDS = 2
@@ -30,19 +31,28 @@ def tune_factors(labels: Indices, probabilities: Floats, metric: str) -> npt.NDA
     Returns:
         Factors (K,), their geometric mean 1.
     """
-    score = balanced_accuracy_score if metric == "balanced_accuracy" else _macro_f1
-    factors = np.ones(probabilities.shape[1])
+    score = _balanced_accuracy if metric == "balanced_accuracy" else _macro_f1
+    n_classes = probabilities.shape[1]
+    factors = np.ones(n_classes)
     for _ in range(ROUNDS):
         for label in range(len(factors)):
             scores = []
             for factor in GRID:
                 factors[label] = factor
-                scores.append(score(labels, (probabilities * factors).argmax(1)))
+                predicted = (probabilities * factors).argmax(1)
+                counts = np.bincount(labels * n_classes + predicted, minlength=n_classes**2)
+                scores.append(score(counts.reshape(n_classes, n_classes)))
             best = np.flatnonzero(np.isclose(scores, max(scores)))
             factors[label] = GRID[best[len(best) // 2]]
     scaled: npt.NDArray[np.float32] = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
     return scaled
 
 
-def _macro_f1(labels: Indices, predicted: Indices) -> float:
-    return float(f1_score(labels, predicted, average="macro", zero_division=0))
+def _macro_f1(counts: Counts) -> float:
+    predicted_or_true = counts.sum(0) + counts.sum(1)
+    return float((2 * np.diag(counts) / predicted_or_true.clip(min=1))[predicted_or_true > 0].mean())
+
+
+def _balanced_accuracy(counts: Counts) -> float:
+    true = counts.sum(1)
+    return float((np.diag(counts) / true.clip(min=1))[true > 0].mean())

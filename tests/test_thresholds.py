@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from gansynth.thresholds import tune_factors
+from gansynth.thresholds import GRID, ROUNDS, tune_factors
 
 
 def skewed(rows: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -30,3 +30,28 @@ def test_classes_that_are_told_apart_already_stay_apart() -> None:
     factors = tune_factors(labels, probabilities, "balanced_accuracy")
     assert ((probabilities * factors).argmax(1) == labels).all()
     assert np.prod(factors) == pytest.approx(1, rel=1e-4)
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "balanced_accuracy"])
+def test_scores_are_those_of_scikit_learn(metric: str) -> None:
+    random = np.random.default_rng(1)
+    labels = random.choice(3, 120, p=[0.7, 0.2, 0.1])
+    probabilities = random.dirichlet([2, 1, 1], 120) * 0.6 + 0.4 * np.eye(3)[labels]
+
+    def score(factors: np.ndarray) -> float:
+        decided = (probabilities * factors).argmax(1)
+        return (
+            f1_score(labels, decided, average="macro")
+            if metric == "macro_f1"
+            else balanced_accuracy_score(labels, decided)
+        )
+
+    factors = np.ones(3)
+    for _ in range(ROUNDS):
+        for label in range(3):
+            scores = [score(np.where(np.arange(3) == label, factor, factors)) for factor in GRID]
+            best = np.flatnonzero(np.isclose(scores, max(scores)))
+            factors[label] = GRID[best[len(best) // 2]]
+    np.testing.assert_allclose(
+        tune_factors(labels, probabilities, metric), factors / np.exp(np.log(factors).mean()), rtol=1e-6
+    )

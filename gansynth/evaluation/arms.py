@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -203,13 +204,17 @@ def choose_mix(
     candidates = [Mix(policy, ratio) for ratio in sorted(set(ratios)) for policy in policies]
     known = {Mix(policy, 0.0): loss for policy, loss in model.policy_losses.items()} if arm.augmented else {}
 
-    def diet_of(mix: Mix, seen: npt.NDArray[np.bool_]) -> Diet:
+    @cache
+    def taught(held: int) -> tuple[Lesson | None, Synthetic]:
         if committee is None:
-            return build_diet(arm, mix, real.take(seen), synthetic.among(seen))
-        lesson = give_lesson(study, real, committee, held=int(committee.fold_of[~seen][0]))
+            return None, synthetic
+        lesson = give_lesson(study, real, committee, held)
         told = lesson.teach(synthetic.samples.values)[synthetic.labelled_as]
-        targets = _training_labels(study, synthetic.samples.one_hot, told)
-        return build_diet(arm, mix, real.take(seen), synthetic._replace(targets=targets).among(seen), lesson)
+        return lesson, synthetic._replace(targets=_training_labels(study, synthetic.samples.one_hot, told))
+
+    def diet_of(mix: Mix, seen: npt.NDArray[np.bool_]) -> Diet:
+        lesson, labelled = taught(-1 if committee is None else int(committee.fold_of[~seen][0]))
+        return build_diet(arm, mix, real.take(seen), labelled.among(seen), lesson)
 
     loss = plain_log_loss if committee else calibrated_log_loss
     return choose(study, real, groups, repetition, candidates, diet_of, known, loss)

@@ -2,7 +2,7 @@
 
 import copy
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
@@ -150,12 +150,20 @@ class GanConfig(Settings):
         return self
 
 
-class Generator(Protocol):
+class Generator(nn.Module):
     """Maps latents (N, latent_dim) and labels (N,) to samples (N, *shape) in [-1, 1]."""
 
     latent_dim: int
 
-    def __call__(self, latents: Tensor, labels: Tensor) -> Tensor: ...
+    @property
+    def sampling_dim(self) -> int:
+        """How many standard normal numbers `sample` takes for a sample."""
+        return self.latent_dim
+
+    def sample(self, latents: Tensor, labels: Tensor, scale: float) -> Tensor:
+        """Map standard normal latents (N, sampling_dim), scaled, and labels (N,) to samples; no gradient is needed."""
+        samples: Tensor = self(scale * latents, labels)
+        return samples
 
 
 def with_default(name: str, value: Any) -> Any:  # noqa: ANN401  # a field's default has the field's type

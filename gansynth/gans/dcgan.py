@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from gansynth.gans import base
 from gansynth.gans.base import (
     BatchNorm,
     GanConfig,
@@ -40,7 +41,7 @@ class DcganConfig(GanConfig):
     learning_rate: float = with_default("learning_rate", 4e-4)
 
 
-class Generator(nn.Module):
+class Generator(base.Generator):
     """A linear map of latents and label to the smallest grid, then a transposed convolution for each doubling."""
 
     def __init__(self, config: DcganConfig, shape: SampleShape, n_classes: int) -> None:

@@ -23,7 +23,7 @@ class MlpConfig(GanConfig):
     augmentation: tuple[Literal["affine", "cutout", "flip"], ...] = with_default("augmentation", ())
 
 
-class Generator(nn.Module):
+class Generator(base.Generator):
     """Two hidden layers from latents and a label embedding to pixels."""
 
     def __init__(self, config: MlpConfig, shape: SampleShape, n_classes: int) -> None:

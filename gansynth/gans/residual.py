@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from gansynth.gans import base
 from gansynth.gans.base import BatchNorm, GanConfig, ProjectionDiscriminator, SampleShape, halvings
 
 LABEL_FEATURES = 32
@@ -85,7 +86,7 @@ class Upsampling(nn.Module):
         return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-class Generator(nn.Module):
+class Generator(base.Generator):
     """Latents and a label embedding, through a linear map to the smallest grid, then upsampled by residual stages."""
 
     def __init__(self, config: ResidualConfig, shape: SampleShape, n_classes: int) -> None:

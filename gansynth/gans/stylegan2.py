@@ -115,7 +115,7 @@ class Stage(nn.Module):
         return x, self.picture(x, style)
 
 
-class Generator(nn.Module):
+class Generator(base.Generator):
     """Latents and a label to styles, and styles to a picture that grows from a learnt constant.
 
     The latents of a sample are three parts: its own, those of the sample it is mixed with in training, and one number

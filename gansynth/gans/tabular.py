@@ -4,6 +4,7 @@ What it takes from CTGAN (arXiv 1907.00503) is the mixture of activations; unlik
 loss relativistic with gradient penalties, and no batch normalisation lets samples depend on each other.
 """
 
+from collections.abc import Callable
 from itertools import accumulate
 from typing import ClassVar, Literal
 
@@ -61,7 +62,7 @@ class ClassLinear(nn.Linear):
         return outputs.view(len(rows), self.n_classes, -1)[rows, labels]
 
 
-class Generator(nn.Module):
+class Generator(base.Generator):
     """Hidden layers from latents and a label embedding to the blocks of a row.
 
     Numbers pass a tanh. One-hot blocks are Gumbel-softmax draws (arXiv 1611.01144), whose noise is the last part of the
@@ -96,19 +97,60 @@ class Generator(nn.Module):
             "numbers": is_number.nonzero().squeeze(1),
             # where the noise of a column is; that of numbers is not used
             "noises": (~is_number).cumsum(0).sub(1).clamp(min=0),
+            # of one-hot blocks, where they start and end; of columns, in which of them they are
+            "starts": torch.tensor([block[0] for block in blocks], dtype=torch.int64),
+            "ends": torch.tensor([block[-1] + 1 for block in blocks], dtype=torch.int64),
+            "block_of": members.argmax(0) if blocks else torch.zeros(sum(shape), dtype=torch.int64),
         }
         for name, value in held.items():
             self.register_buffer(name, value, persistent=False)
 
+    @property
+    def sampling_dim(self) -> int:
+        """How many standard normal numbers `sample` takes for a row: one for each one-hot block, besides its own."""
+        return self.own_dim + self.n_blocks
+
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        hidden = F.leaky_relu(self.first(latents[:, : self.own_dim], labels) + self.label(labels), 0.2)
+        row = self._logits(latents[:, : self.own_dim], labels)
+        return self._assemble(row, self._draw, latents[:, self.own_dim :])
+
+    def sample(self, latents: Tensor, labels: Tensor, scale: float) -> Tensor:
+        """As `forward`, with one-hot blocks that are just that.
+
+        The largest entry of a Gumbel-softmax draw is distributed as the softmax says, so a single number can draw it by
+        the inverse of its distribution function. Numbers that draw are not scaled.
+        """
+        row = self._logits(scale * latents[:, : self.own_dim], labels)
+        return self._assemble(row, self._choose, latents[:, self.own_dim :])
+
+    def _logits(self, latents: Tensor, labels: Tensor) -> Tensor:
+        hidden = F.leaky_relu(self.first(latents, labels) + self.label(labels), 0.2)
         for layer in self.others:
             hidden = F.leaky_relu(layer(hidden, labels), 0.2)
         row: Tensor = self.last(hidden, labels)
+        return row
+
+    def _assemble(self, row: Tensor, draw: Callable[[Tensor, Tensor], Tensor], noise: Tensor) -> Tensor:
         if not self.n_blocks:
             return row.tanh()
-        drawn, numbers = self._draw(row, latents[:, self.own_dim :]), self.get_buffer("numbers")
-        return drawn.index_copy(1, numbers, row.index_select(1, numbers).tanh())
+        numbers = self.get_buffer("numbers")
+        return draw(row, noise).index_copy(1, numbers, row.index_select(1, numbers).tanh())
+
+    def _choose(self, row: Tensor, noise: Tensor) -> Tensor:
+        """Return every one-hot block of a row of logits with the entry that its noise (N, blocks) chooses."""
+        is_number = self.get_buffer("is_number")
+        weights = (row - self._largest(row)).exp().masked_fill(is_number, 0)
+        summed = F.pad(weights.double().cumsum(1), (1, 0))
+        uniform = torch.special.ndtr(noise.double()).clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)
+        low, high = (summed.index_select(1, self.get_buffer(name)) for name in ("starts", "ends"))
+        wanted = torch.lerp(low, high, uniform).index_select(1, self.get_buffer("block_of"))
+        chosen = (summed[:, :-1] <= wanted) & (wanted < summed[:, 1:])
+        return chosen.masked_fill(is_number, 0).to(row.dtype)
+
+    def _largest(self, row: Tensor) -> Tensor:
+        """Return, in each place of a one-hot block, its largest entry; in that of a number, 0."""
+        places = row.index_select(1, self.get_buffer("places").flatten())
+        return places.view(len(row), self.n_blocks, -1).amax(2) @ self.get_buffer("members")
 
     def _draw(self, row: Tensor, noise: Tensor) -> Tensor:
         """Return a Gumbel-softmax draw of every one-hot block of a row of logits; 1 in the places of numbers.
@@ -120,8 +162,7 @@ class Generator(nn.Module):
         gumbel = -uniform.log().neg().log().index_select(1, self.get_buffer("noises"))
         noisy = ((row + gumbel) / self.temperature).masked_fill(is_number, 0)
         with torch.no_grad():
-            places = noisy.index_select(1, self.get_buffer("places").flatten())
-            largest = places.view(len(row), self.n_blocks, -1).amax(2) @ members
+            largest = self._largest(noisy)
         drawn: Tensor = (noisy - largest).exp()
         return drawn / ((drawn @ members.T) @ members + is_number)
 

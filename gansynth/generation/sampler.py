@@ -83,7 +83,7 @@ class Sampler:
 
     def __init__(self, model: TrainedModel, seed: int, settings: GenerationConfig, threads: int = 1) -> None:
         self.model, self.seed, self.threads = model, seed, threads
-        self.latent_scale = np.float32(settings.latent_scale)
+        self.latent_scale = settings.latent_scale
         self.judged = "discriminator" in settings.active_filters
         self.pass_size = model.codec.pass_size
 
@@ -99,9 +99,9 @@ class Sampler:
         model, size = self.model, self.pass_size
         generator = cast(Generator, model.generator)
         indices = np.arange(number * size, (number + 1) * size, dtype=np.int64)
-        noise = self.latent_scale * latents(self.seed, label, number * size, (number + 1) * size, generator.latent_dim)
+        normal = latents(self.seed, label, number * size, (number + 1) * size, generator.sampling_dim)
         labels = torch.full((size,), label, device=model.device)
-        samples = generator(torch.from_numpy(noise).to(model.device), labels)
+        samples = generator.sample(torch.from_numpy(normal).to(model.device), labels, self.latent_scale)
         values = model.codec.decode(samples)
         logits = model.discriminator(samples, labels).float().cpu().numpy() if self.judged else None
         return Candidates(label, indices, values, model.teacher.probabilities(values), logits)

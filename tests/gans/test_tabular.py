@@ -56,6 +56,30 @@ def test_a_row_follows_from_its_latent_whatever_the_batch() -> None:
     assert set(drawn[:, 1:4].argmax(1).tolist()) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 1, 2), (3,), (1, 1), (4, 1)])
+def test_sampling_draws_categories_as_training_does(shape: tuple[int, ...]) -> None:
+    generator = build_players(FAMILY.config(), "tabular", shape, 2, seed=0).average.eval()
+    with torch.no_grad():
+        generator.last.weight.mul_(20)  # some categories are likely, others are not
+        random, labels = torch.Generator().manual_seed(0), torch.zeros(40_000, dtype=torch.int64)
+        own = torch.randn(1, generator.own_dim, generator=random).expand(len(labels), -1)
+
+        def drawn(noises: int, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+            noise = torch.randn(len(labels), noises, generator=random)
+            return torch.cat([own / scale, noise], 1), torch.cat([own, noise], 1)
+
+        made = generator.sample(drawn(generator.sampling_dim - generator.own_dim, 3.0)[0], labels, 3.0)
+        like = generator(drawn(generator.latent_dim - generator.own_dim, 3.0)[1], labels)
+    for block, meant, width in zip(made.split(list(shape), 1), like.split(list(shape), 1), shape, strict=True):
+        if width == 1:
+            torch.testing.assert_close(block, meant, atol=1e-5, rtol=1e-5)
+        else:
+            assert torch.equal(block.sum(1), torch.ones(len(labels)))
+            assert set(block.unique().tolist()) == {0, 1}
+            shares = torch.bincount(meant.argmax(1), minlength=width) / len(labels)
+            torch.testing.assert_close(block.mean(0), shares, atol=0.015, rtol=0)
+
+
 def test_layers_of_each_class_learn_from_its_rows_alone() -> None:
     players = build_players(FAMILY.config(per_class=True), "tabular", (1, 3), 3, seed=0)
     rows = players.generator(torch.randn(6, players.generator.latent_dim), torch.tensor([0, 0, 2, 2, 0, 2]))

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from gansynth.modalities.table.boosting import BinnedBoosting
 from gansynth.modalities.table.custom import build_custom, is_custom
 from gansynth.samples import Column, Indices, Samples
 
@@ -100,9 +100,7 @@ def _weighted(model: Any, weights: Floats) -> dict[str, Floats]:  # noqa: ANN401
 def _hist_gradient_boosting(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
     native = [bool(column.categories) and len(column.categories) <= MOST_NATIVE_CATEGORIES for column in columns]
     # by default it stops early where rows are many, which in one comparison would be some arms alone
-    return HistGradientBoostingClassifier(
-        categorical_features=native if any(native) else None, early_stopping=False, random_state=seed
-    )
+    return BinnedBoosting(categorical_features=native if any(native) else None, early_stopping=False, random_state=seed)
 
 
 def _logistic_regression(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401

@@ -52,6 +52,7 @@ class Committee:
         self.fold_of, self._rows, self._seed = fold_of, rows, seed
         self._is_linear = student in LINEAR
         self._members: dict[frozenset[int], list[Estimator]] = {}
+        self._said: dict[int | None, list[Floats]] = {}
         said = self._out_of_fold(None)
         of_all = _ranking(rows.labels, self._together(said))
         each = zip(MEMBERS, said, strict=True)
@@ -77,12 +78,15 @@ class Committee:
         return [int(fold) for fold in np.unique(self.fold_of) if fold != held]
 
     def _out_of_fold(self, held: int | None) -> list[Floats]:
-        """Return what each kind of member says of the rows that it has not seen."""
+        """Return what each kind of member says of the rows that it has not seen; several arms ask for it."""
+        if held in self._said:
+            return self._said[held]
         said = [np.zeros((len(self._rows), len(self._rows.class_names)), np.float32) for _ in MEMBERS]
         for fold, members in zip(self._folds(held), self._others(held), strict=True):
             unseen = self.fold_of == fold
             for of_kind, member in zip(said, members, strict=True):
                 of_kind[unseen] = member.probabilities(self._rows.values[unseen])
+        self._said[held] = said
         return said
 
     def _without(self, folds: frozenset[int]) -> list[Estimator]:
