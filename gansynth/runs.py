@@ -82,7 +82,7 @@ class Run:
         return self._unit(repetition) / "arms" / arm
 
     def fidelity(self, repetition: int) -> Path:
-        """Fidelity and memorisation of one repetition's samples."""
+        """Fidelity, similarity and privacy of one repetition's samples."""
         return self._unit(repetition) / "fidelity"
 
     def anomaly(self, repetition: int) -> Path:

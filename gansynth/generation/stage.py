@@ -98,7 +98,7 @@ def finish(draft: Draft, counts: Counter[str], settings: GenerationConfig, origi
     if counts["kept"] == 0:
         raise StudyError(
             f"generation.filters: all of {counts['candidates']} candidates are near copies of training rows; train with"
-            " more rows, or leave 'distance' out and mind the report on memorisation"
+            " more rows, or leave 'distance' out and mind the report on similarity"
         )
     draft.counts.update(counts)
     FORMATS[settings.format].finish(draft.path, origin)
