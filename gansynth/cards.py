@@ -166,7 +166,7 @@ def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], sum
         marks=MARKS[file_format],
         findings=UNMEASURED if summary is None else _findings(origin, summary),
         use=USE,
-        limits="\n".join(f"- {limit}" for limit in (LABELS, BIASES, LIKENESS, MISUSE)),
+        limits="\n".join(f"- {limit}" for limit in (LABELS, BIASES, LIKENESS, MISUSE, origin.guarantee) if limit),
         licence=escape(_shown(origin.licence)),
     )
 

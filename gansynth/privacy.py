@@ -62,6 +62,36 @@ class Similarity(BaseModel):
         )
 
 
+class Guarantee(BaseModel):
+    """What training with differential privacy guarantees of a model, as to adding or taking away one training row."""
+
+    epsilon: float = Field(description="ε, by Rényi accounting of subsampled Gaussian noise (Opacus).")
+    delta: float
+    noise_multiplier: float
+    max_grad_norm: float
+    sampling_rate: float = Field(description="Probability with which a step took a row.")
+    steps: int
+
+    @property
+    def sentence(self) -> str:
+        """What holds and what does not, for people."""
+        return (
+            f"Trained with differential privacy, ε = {self.epsilon:.3g} at δ = {self.delta:.1g}, for one training row"
+            " more or less. That holds for the weights of the generator and its discriminator alone; other trainings on"
+            " the same rows, such as those of the repetitions, add to it. Taken from training rows without noise, so"
+            " without any guarantee, are: how rows are encoded and decoded (of a table the quantiles, bounds and"
+            " categories of its columns), the teacher that filters and labels samples, the embedding of training rows"
+            " in the model, their numbers by class, and all that the evaluation measures. So samples have the"
+            " guarantee only as far as these are known anyway, and without filters. The noise is not of cryptographic"
+            " quality."
+        )
+
+
+def guarantee_in_words(guarantee: Guarantee | None) -> str:
+    """Return what a model's training guarantees; nothing if it was trained without differential privacy."""
+    return guarantee.sentence if guarantee else ""
+
+
 class Estimate(BaseModel):
     """A number with its 95 % bootstrap interval over the rows that were scored."""
 

@@ -26,8 +26,11 @@ MEASURES = 2
 def model_request(study: "Study", repetition: int | None) -> dict[str, Any]:
     """Return what determines a model: its rows, its generator's training and its teacher's."""
     of_teacher = {"classifier", "steps", "batch_size", "learning_rate", "inner_folds", "inner_steps"}
+    parts = _part(study, "modality", "scarcity", "split", "gan")
+    if study.gan.privacy is None:  # as before there was this setting
+        del parts["gan"]["privacy"]
     return {
-        **_part(study, "modality", "scarcity", "split", "gan"),
+        **parts,
         "classifier": study.evaluation.model_dump(mode="json", include=of_teacher),
         "precision": study.compute.precision,
         "repetition": repetition,

@@ -18,6 +18,7 @@ QUARANTINE_FILE = "quarantine.json"
 COLUMNS_FILE = "columns.json"
 METRICS_FILE = "metrics.jsonl"
 SETBACKS_FILE = "setbacks.json"
+GUARANTEE_FILE = "guarantee.json"
 
 LOCK_FILE = ".lock"
 OWNER_FILE = ".owner"

@@ -37,6 +37,7 @@ def render_json(findings: Findings, date: str, seconds: float) -> str:
         "fidelity": summary.fidelity.model_dump() | {"per_class": class_fidelity(findings)},
         "similarity": summary.similarity.model_dump(),
         "privacy": summary.privacy.model_dump(),
+        "differential_privacy": {label: one.model_dump() for label, one in findings.guarantees.items()},
         **({"source": findings.columns} if findings.columns else {}),
         **_of_tables(findings),
         "anomaly": summary.anomaly and summary.anomaly.model_dump(),

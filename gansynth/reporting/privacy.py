@@ -32,13 +32,29 @@ def lines(findings: Findings) -> list[str]:
         " trained it, and names those around which samples lie denser than others do (DOMIAS, arXiv 2302.12580)."
     )
     if attack.auc is None:
-        return [idea, f"All classes: {UNTOLD}."]
+        return [*_guarantees(findings), idea, f"All classes: {UNTOLD}."]
     sizes = (
         f"In a repetition, {formats.count(attack.members)} training rows and {formats.count(attack.non_members)}"
         f" held-out rows were told apart by {formats.plural(attack.synthetic, 'synthetic sample')} and"
         f" {formats.count(attack.reference)} held-out rows, which are neither trained on nor scored at the same time."
     )
-    return [idea, _told("all classes together", attack), _of_rarest(findings), sizes, ONE_ATTACK, OTHER_GENERATOR]
+    return [
+        *_guarantees(findings),
+        idea,
+        _told("all classes together", attack),
+        _of_rarest(findings),
+        sizes,
+        ONE_ATTACK,
+        OTHER_GENERATOR,
+    ]
+
+
+def _guarantees(findings: Findings) -> list[str]:
+    """Return what differential privacy guarantees of the generators, the same words once."""
+    by_words: dict[str, list[str]] = {}
+    for label, guarantee in findings.guarantees.items():
+        by_words.setdefault(guarantee.sentence, []).append(label)
+    return [f"{formats.capitalised(formats.listed(labels))}: {words}" for words, labels in by_words.items()]
 
 
 def _told(of: str, attack: Attack) -> str:

@@ -31,7 +31,7 @@ from gansynth.modalities.base import Codec
 from gansynth.modalities.image import check_weights
 from gansynth.progress import Progress
 from gansynth.requests import dataset_parent, model_request
-from gansynth.runs import METRICS_FILE, SETBACKS_FILE, Run, repetition_label
+from gansynth.runs import GUARANTEE_FILE, METRICS_FILE, SETBACKS_FILE, Run, repetition_label
 from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, torch_generator
 from gansynth.splits import draw_split
@@ -40,6 +40,7 @@ from gansynth.study import Study
 from gansynth.training.health import diversity, ended_alike, trouble, variations
 from gansynth.training.loop import AdversarialLoop, Players, build_players
 from gansynth.training.parts import more_parts
+from gansynth.training.private import PrivateLoop, check_private, guarantee_of
 from gansynth.training.resume import Counters, load_state, save_state
 from gansynth.training.teacher import fit_teacher
 
@@ -87,17 +88,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     key = hashlib.sha256(json.dumps([request, parents], sort_keys=True).encode()).hexdigest()
     job = _Job(study, samples, repetition, work, key, run.progress)
     fabric = make_training_fabric(study.compute)
-    if study.gan.batch_size % fabric.world_size:
-        raise StudyError(
-            f"gan.batch_size: {fabric.world_size} processes cannot share {study.gan.batch_size} samples evenly; set it"
-            f" to a multiple of {fabric.world_size}"
-        )
-    modality = MODALITIES[study.modality.kind]
-    modality.check_classifier(study.evaluation.classifier, job.codec.shape, len(samples.class_names))
-    if study.evaluation.inception_weights:  # told now rather than after hours of training
-        check_weights(Path(study.evaluation.inception_weights))
-    if study.evaluation.anomaly is not None:
-        find_normal(samples.class_names, study.evaluation.anomaly, "evaluation.anomaly")
+    _check(job, fabric.world_size)
     fit = partial(_fit_gan, job=job)
     if not fabric.is_global_zero:
         launch(fabric, study.compute, fit)
@@ -106,11 +97,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         draft.seconds = job.restore()[1].seconds  # of an interrupted training
         launch(fabric, study.compute, fit)
         players, counters = job.restore()
-        if len(counters.setbacks) > MOST_SETBACKS:
-            raise TrainingError(
-                f"gan: {counters.setbacks[-1]}, and a lower learning rate did not help {MOST_SETBACKS} times; lower"
-                " gan.learning_rate, raise gan.penalty or give more rows"
-            )
+        _check_sound(study, counters)
         teacher = fit_teacher(study, samples, groups, _seed_index(repetition))
         networks = Networks(players.average, players.discriminator, teacher.classifier)
         save_model(draft.path, study, networks, teacher.policy, teacher.losses, samples, rows)
@@ -118,6 +105,8 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         (draft.path / METRICS_FILE).write_text("".join(lines))
         for grid in sorted(work.glob("grid-*.png")):
             (draft.path / grid.name).write_bytes(grid.read_bytes())
+        if guarantee := guarantee_of(study.gan, len(samples), counters.step):
+            (draft.path / GUARANTEE_FILE).write_text(guarantee.model_dump_json(indent=1))
         if counters.setbacks:
             (draft.path / SETBACKS_FILE).write_text(json.dumps(counters.setbacks, indent=1))
         draft.counts.update(rows=len(samples), steps=counters.step, setbacks=len(counters.setbacks))
@@ -129,6 +118,45 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
 
 def _seed_index(repetition: int | None) -> int:
     return DELIVERY_SEED_INDEX if repetition is None else repetition
+
+
+def _check(job: "_Job", world_size: int) -> None:
+    """Make sure, before hours of training, that what follows can be done.
+
+    Raises:
+        StudyError: The study asks for something that cannot.
+    """
+    study = job.study
+    if study.gan.batch_size % world_size:
+        raise StudyError(
+            f"gan.batch_size: {world_size} processes cannot share {study.gan.batch_size} samples evenly; set it"
+            f" to a multiple of {world_size}"
+        )
+    check_private(study, len(job.samples))
+    modality = MODALITIES[study.modality.kind]
+    modality.check_classifier(study.evaluation.classifier, job.codec.shape, len(job.samples.class_names))
+    if study.evaluation.inception_weights:  # told now rather than after hours of training
+        check_weights(Path(study.evaluation.inception_weights))
+    if study.evaluation.anomaly is not None:
+        find_normal(job.samples.class_names, study.evaluation.anomaly, "evaluation.anomaly")
+
+
+def _check_sound(study: Study, counters: Counters) -> None:
+    """Make sure that training has come to a sound end.
+
+    Raises:
+        TrainingError: It went wrong too often.
+    """
+    if counters.setbacks and study.gan.privacy is not None:
+        raise TrainingError(
+            f"gan: {counters.setbacks[-1]}, and with gan.privacy each step that is taken again would cost privacy;"
+            " lower gan.learning_rate or gan.privacy.noise_multiplier"
+        )
+    if len(counters.setbacks) > MOST_SETBACKS:
+        raise TrainingError(
+            f"gan: {counters.setbacks[-1]}, and a lower learning rate did not help {MOST_SETBACKS} times; lower"
+            " gan.learning_rate, raise gan.penalty or give more rows"
+        )
 
 
 @dataclass(frozen=True)
@@ -161,7 +189,8 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
     """Train to the end, saving the state on the way; the last state is the result.
 
     Where training goes wrong, it is rolled back to the last state that was sound and goes on at a lower learning rate,
-    but no more than MOST_SETBACKS times. Where memory runs out, it goes on from there with batches in parts.
+    but no more than MOST_SETBACKS times. Where memory runs out, it goes on from there with batches in parts. Training
+    with differential privacy does neither.
     """
     torch.set_num_threads(job.study.compute.threads)  # Fabric takes others in processes that it starts
     job.work.mkdir(parents=True, exist_ok=True)
@@ -169,8 +198,9 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
         for half in job.work.glob(".tmp*"):  # safetensors was killed amid writing it
             half.unlink()
     players, counters = job.restore()
+    most = MOST_SETBACKS if job.study.gan.privacy is None else 0
     parts = 1
-    while len(counters.setbacks) <= MOST_SETBACKS:
+    while len(counters.setbacks) <= most:
         try:
             stopped = _train_while_sound(fabric, job, players, counters, parts)
         except (MemoryError, RuntimeError) as error:
@@ -227,9 +257,10 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
         for leftover in job.work.iterdir():  # of a training with other settings
             leftover.unlink()
         save_state(job.work / STATE_FILE, players, counters, job.key)
-    loop = AdversarialLoop(study.gan, players, job.samples, job.codec, fabric, job.seed, parts)
+    loop = _build_loop(job, players, fabric, parts)
     loop.rate_share = RATE_AFTER_SETBACK ** len(counters.setbacks)
-    real = variations(loop.values, job.samples.labels) if fabric.is_global_zero else {}
+    looks = fabric.is_global_zero and study.gan.privacy is None  # how much real rows vary would be told without noise
+    real = variations(loop.values, job.samples.labels) if looks else {}
     started, earlier = time.monotonic(), counters.seconds
     label = f"train {repetition_label(job.repetition)}"
     shown = Progress(job.progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps)
@@ -257,6 +288,13 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
     return None
 
 
+def _build_loop(job: _Job, players: Players, fabric: Fabric, parts: int) -> AdversarialLoop:
+    gan = job.study.gan
+    if gan.privacy is None:
+        return AdversarialLoop(gan, players, job.samples, job.codec, fabric, job.seed, parts)
+    return PrivateLoop(gan, players, job.samples, job.codec, fabric, job.seed)
+
+
 def _take_stock(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapping[int, float], *, saved: bool) -> str:
     """Judge training by its log, with a look at its samples if it is to be saved, and save it if it is sound.
 
@@ -264,7 +302,9 @@ def _take_stock(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapp
     """
     fabric = loop.fabric
     if saved and fabric.is_global_zero:
-        counters.history[-1]["diversity"] = _look(loop, job, counters, real)
+        made = _look(loop, job, counters)
+        if real:
+            counters.history[-1]["diversity"] = diversity(made, real)
     found: str = fabric.broadcast(trouble(counters.history))
     if found:
         return f"{found} at step {counters.step}"
@@ -298,11 +338,8 @@ def _log_line(metrics: Mapping[str, Tensor], counters: Counters, study: Study) -
 
 
 @torch.no_grad()
-def _look(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapping[int, float]) -> float:
-    """Look at samples of the averaged generator, and return how diverse they are; save a picture, a row per class.
-
-    `real` says how much real rows vary, class by class.
-    """
+def _look(loop: AdversarialLoop, job: _Job, counters: Counters) -> dict[int, float]:
+    """Look at samples of the averaged generator: return how much they vary, and save a picture, a row per class."""
     n_classes, device = len(job.samples.class_names), loop.fabric.device
     random = torch_generator(job.study.seed, "grid", device=device)  # always the same latents
     labels = torch.arange(n_classes, device=device).repeat_interleave(GRID_COLUMNS)
@@ -311,4 +348,4 @@ def _look(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapping[in
     if draw := MODALITIES[job.study.modality.kind].draw:
         rows = [np.concatenate(row, axis=1) for row in made.reshape(n_classes, GRID_COLUMNS, *made.shape[1:])]
         (job.work / f"grid-{counters.step:07d}.png").write_bytes(draw(np.concatenate(rows)))
-    return diversity(variations(loop.codec.hold(made), labels.cpu().numpy()), real)
+    return variations(loop.codec.hold(made), labels.cpu().numpy())

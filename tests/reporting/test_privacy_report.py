@@ -1,13 +1,18 @@
 """What the report, the card and the terminal say of the membership attack."""
 
+import dataclasses
+import json
 from collections.abc import Callable
 
 import pytest
 from bs4 import BeautifulSoup
 from summaries import privacy
 
-from gansynth.privacy import Privacy
+from gansynth.privacy import Guarantee, Privacy
+from gansynth.reporting import privacy as privacy_report
 from gansynth.reporting import report
+from gansynth.reporting.findings import read_findings, read_manifests
+from gansynth.reporting.machine import render_json
 from gansynth.results import SUMMARY_FILE, read_summary
 from gansynth.runs import Run
 from gansynth.study import Study
@@ -88,3 +93,20 @@ def test_an_interval_that_holds_one_half_is_called_guessing(run_folder: tuple[St
     text = plain(section_of(run).get_text(" "))
     assert "does not do better than guessing, as far as these rows show" in text
     assert "Its best guesses: not measured: needs at least 100 held-out rows" in text
+
+
+def test_what_differential_privacy_guarantees_is_told_with_what_it_leaves_out(reported: tuple[Study, Run]) -> None:
+    study, run = reported
+    found = read_findings(study, run, read_manifests(study, run))
+    assert found.guarantees == {}
+    numbers = {"delta": 1e-5, "noise_multiplier": 1.2, "max_grad_norm": 1.0, "sampling_rate": 0.01, "steps": 500}
+    one, other = Guarantee(epsilon=2.345, **numbers), Guarantee(epsilon=3.456, **numbers)
+    labels = {"repetition 1": other, "repetition 2": other, "delivery": one}
+    private = dataclasses.replace(found, guarantees=labels)
+    told = [line for line in privacy_report.lines(private) if "differential privacy" in line]
+    assert [line.partition(":")[0] for line in told] == ["Repetition 1 and repetition 2", "Delivery"]
+    assert "ε = 2.35 at δ = 1e-05" in told[1]
+    assert "weights of the generator and its discriminator alone" in told[1]
+    assert "the teacher that filters and labels samples" in told[1]
+    data = json.loads(render_json(private, "2026-01-01", 1.0))
+    assert data["differential_privacy"]["delivery"] == one.model_dump()
