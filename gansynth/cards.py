@@ -219,6 +219,7 @@ def _gain(summary: Summary) -> str:
 def _likeness(summary: Summary) -> str:
     """Return the table of fidelity, similarity and privacy, with how to read each number."""
     found, copied, privacy = summary.fidelity, summary.similarity, summary.privacy
+    exposed = [one.auc for one in privacy.by_class.values() if one.auc]
     rows = [
         ("Kernel distance (KID)", f"{found.kid:.3g}", "0 for equal distributions"),
         ("Fréchet distance (FID)", f"{found.fid:.3g}", "0 for equal distributions"),
@@ -261,8 +262,8 @@ def _likeness(summary: Summary) -> str:
         ),
         (
             "The same, most exposed class",
-            _estimate(max((one.auc for one in privacy.by_class.values() if one.auc), key=_value, default=None)),
-            "rows of rare classes are copied most",
+            _estimate(max(exposed, key=_value, default=None)),
+            f"the highest of {len(exposed)}, of which some are high by chance; rows of rare classes are copied most",
         ),
         (
             "Training rows found (TPR)",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gansynth.privacy import LEAST_NON_MEMBERS, Estimate
+from gansynth.privacy import Estimate
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def judge(classes: Sequence[Scores], random: np.random.Generator) -> tuple[Estim
         random: Draws the rows.
 
     Returns:
-        Both; the second is None with fewer non-members than a rate of 1 % can be told on.
+        Both; the second is None where a single non-member counts for more than 1 %.
     """
     scores = np.concatenate([np.concatenate(one) for one in classes])
     ranks = np.unique(scores, return_inverse=True)[1]
@@ -45,7 +45,8 @@ def judge(classes: Sequence[Scores], random: np.random.Generator) -> tuple[Estim
     draws = [_rates(ranks, is_member, shares * _redrawn(sizes, random)) for _ in range(DRAWS)]
     ends = np.percentile(draws, PERCENTILES, axis=0).T
     auc, tpr = (Estimate(value=value, low=low, high=high) for value, (low, high) in zip(found, ends, strict=True))
-    return auc, tpr if np.count_nonzero(~is_member) >= LEAST_NON_MEMBERS else None
+    others = shares[~is_member]
+    return auc, tpr if others.max() <= (FALSE_POSITIVE_RATE + 1e-9) * others.sum() else None
 
 
 def _rates(ranks: npt.NDArray[np.int64], is_member: npt.NDArray[np.bool_], weights: Floats) -> tuple[float, float]:

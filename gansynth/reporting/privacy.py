@@ -3,14 +3,14 @@
 from markupsafe import Markup
 
 from gansynth import formats
-from gansynth.privacy import LEAST_NON_MEMBERS, LEAST_ROWS, Attack, Estimate
+from gansynth.privacy import LEAST_ROWS, Attack, Estimate
 from gansynth.reporting import figures
 from gansynth.reporting.findings import Findings
 from gansynth.reporting.tables import Table
 
 GUESSING = 0.5
 UNTOLD = f"not measured: needs at least {LEAST_ROWS} training rows, held-out rows and synthetic samples of a class"
-UNTOLD_RATE = f"not measured: needs at least {LEAST_NON_MEMBERS} held-out rows"
+UNTOLD_RATE = "not measured: needs so many held-out rows that none counts for more than 1\N{NO-BREAK SPACE}% of them"
 ONE_ATTACK = (
     "This is one attack, by somebody who has the samples alone. Others may find more, all the more with the model at"
     " hand: its folder holds an embedding of every training row. So to find no more than guessing proves no privacy,"
@@ -92,7 +92,12 @@ def _of_rarest(findings: Findings) -> str:
         return rows[name], -auc.value if auc else 0.0
 
     rarest = min(found, key=order)
-    return _told(f"the rarest class, {rarest}, with {formats.plural(rows[rarest], 'training row')}", found[rarest])
+    size, equal = formats.plural(rows[rarest], "training row"), sum(rows[name] == rows[rarest] for name in found)
+    if equal == 1:
+        return _told(f"the rarest class, {rarest}, with {size}", found[rarest])
+    best = f"{rarest}, the best told of {formats.count(equal)} classes that all have {size}"
+    chosen = "" if found[rarest].auc is None else " The best of many looks better than it is, by chance."
+    return _told(best, found[rarest]) + chosen
 
 
 def chance(findings: Findings) -> Markup | None:

@@ -39,12 +39,12 @@ def test_the_curve_is_that_of_scikit_learn_with_classes_balanced_by_weights() ->
     random = np.random.default_rng(0)
     classes = [
         Scores(random.normal(1, 1, 40).round(1), random.normal(0, 1, 300).round(1)),  # many ties
-        Scores(random.normal(3, 1, 60).round(1), random.normal(2, 1, 20).round(1)),
+        Scores(random.normal(3, 1, 60).round(1), random.normal(2, 1, 80).round(1)),
     ]
     auc, tpr = judge(classes, np.random.default_rng(1))
-    is_member = np.repeat([1, 0, 1, 0], [40, 300, 60, 20])
+    is_member = np.repeat([1, 0, 1, 0], [40, 300, 60, 80])
     scores = np.concatenate([part for one in classes for part in one])
-    weights = np.repeat([1, 40 / 300, 1, 60 / 20], [40, 300, 60, 20])
+    weights = np.repeat([1, 40 / 300, 1, 60 / 80], [40, 300, 60, 80])
     assert auc.value == pytest.approx(roc_auc_score(is_member, scores, sample_weight=weights))
     false, true, _ = roc_curve(is_member, scores, sample_weight=weights, drop_intermediate=False)
     assert tpr is not None
@@ -60,6 +60,19 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         auc, _ = judge([Scores(random.normal(0.5**0.5, 1, 60), random.normal(0, 1, 90))], random)
         covered += auc.low <= truth <= auc.high
     assert covered >= 25
+
+
+def test_a_rate_is_not_told_where_one_row_counts_for_more_than_the_rate() -> None:
+    random = np.random.default_rng(0)
+
+    def scores(members: int, others: int) -> Scores:
+        return Scores(random.normal(1, 1, members), random.normal(0, 1, others))
+
+    assert judge([scores(50, 100)], random)[1] is not None
+    assert judge([scores(50, 99)], random)[1] is None
+    # of the second class, each of ten stands for a hundredth of as many members as there are of the first
+    assert judge([scores(90, 300), scores(10, 10)], random)[1] is not None
+    assert judge([scores(90, 300), scores(20, 10)], random)[1] is None
 
 
 def test_the_density_is_that_of_scipy_and_scikit_learn() -> None:

@@ -60,7 +60,14 @@ def test_the_rarest_class_is_told_of_and_comes_first_with_each_repetition(report
     assert {row[0] for row in rows[1 : 1 + len(rarest)]} == {plain(name) for name in rarest}
     judged = next(row for row in rows[1:] if row[3] != "too few rows")
     assert len(judged[4].split(", ")) == summary.repetitions
-    assert f"with {fewest} training rows" in plain(section.get_text(" "))
+    assert f"the best told of {len(rarest)} classes that all have {fewest} training rows" in plain(
+        section.get_text(" ")
+    )
+    assert "The best of many looks better than it is, by chance" in plain(section.get_text(" "))
+    alone = dict.fromkeys(summary.train_rows, 500) | {next(iter(summary.train_rows)): 12}
+    findings = read_findings(*reported, read_manifests(*reported))
+    told = privacy_report.lines(dataclasses.replace(findings, summary=summary.model_copy(update={"train_rows": alone})))
+    assert any(line.startswith("Of the rarest class, ") and "with 12 training rows" in line for line in told)
     assert "## Privacy" in (run.report / "report.md").read_text(encoding="utf-8")
 
 
@@ -92,7 +99,7 @@ def test_an_interval_that_holds_one_half_is_called_guessing(run_folder: tuple[St
     run = reported_with(run_folder, found.model_copy(update={"overall": overall}))
     text = plain(section_of(run).get_text(" "))
     assert "does not do better than guessing, as far as these rows show" in text
-    assert "Its best guesses: not measured: needs at least 100 held-out rows" in text
+    assert "Its best guesses: not measured: needs so many held-out rows that none counts for more than" in text
 
 
 def test_what_differential_privacy_guarantees_is_told_with_what_it_leaves_out(reported: tuple[Study, Run]) -> None:
@@ -107,6 +114,6 @@ def test_what_differential_privacy_guarantees_is_told_with_what_it_leaves_out(re
     assert [line.partition(":")[0] for line in told] == ["Repetition 1 and repetition 2", "Delivery"]
     assert "ε = 2.35 at δ = 1e-05" in told[1]
     assert "weights of the generator and its discriminator alone" in told[1]
-    assert "the teacher that filters and labels samples" in told[1]
+    assert "the teacher and the probabilities that it gives samples" in told[1]
     data = json.loads(render_json(private, "2026-01-01", 1.0))
     assert data["differential_privacy"]["delivery"] == one.model_dump()
