@@ -1,14 +1,13 @@
 """How like training rows synthetic samples are, and what they tell of who is among those: as an evaluation found it."""
 
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, Context
 from statistics import fmean
 
 from pydantic import BaseModel, Field
 
 LEAST_ROWS = 10
 """Fewest members, non-members and synthetic samples of a class on which an attack is judged."""
-LEAST_NON_MEMBERS = 100
-"""Fewest non-members on which a false-positive rate of 1 % can be told."""
 
 
 class Similarity(BaseModel):
@@ -70,21 +69,27 @@ class Guarantee(BaseModel):
     noise_multiplier: float
     max_grad_norm: float
     sampling_rate: float = Field(description="Probability with which a step took a row.")
-    steps: int
+    steps: int = Field(description="All that may have been taken, those among them that were lost and taken again.")
 
     @property
     def sentence(self) -> str:
         """What holds and what does not, for people."""
         return (
-            f"Trained with differential privacy, ε = {self.epsilon:.3g} at δ = {self.delta:.1g}, for one training row"
-            " more or less. That holds for the weights of the generator and its discriminator alone; other trainings on"
-            " the same rows, such as those of the repetitions, add to it. Taken from training rows without noise, so"
-            " without any guarantee, are: how rows are encoded and decoded (of a table the quantiles, bounds and"
-            " categories of its columns), the teacher that filters and labels samples, the embedding of training rows"
-            " in the model, their numbers by class, and all that the evaluation measures. So samples have the"
-            " guarantee only as far as these are known anyway, and without filters. The noise is not of cryptographic"
-            " quality."
+            f"Trained with differential privacy, ε = {_rounded_up(self.epsilon)} at δ = {self.delta:g}, for one"
+            " training row more or less; who has several rows is protected less. An ε below 1 is a strong guarantee,"
+            " one far above 10 hardly any. It holds for the weights of the generator and its discriminator alone; other"
+            " trainings on the same rows, such as those of the repetitions and earlier tries, add to it. Taken from"
+            " training rows without noise, so without any guarantee, are: how rows are encoded and decoded (of a table"
+            " the quantiles, bounds and categories of its columns), the teacher and the probabilities that it gives"
+            " samples, the embedding of training rows in the model, the numbers of rows by class, and all that the"
+            " evaluation measures and the report shows. So samples have the guarantee only as far as these are known"
+            " anyway. The noise is not of cryptographic quality."
         )
+
+
+def _rounded_up(epsilon: float) -> str:
+    """Return an ε with three digits, and no smaller than it is."""
+    return f"{Context(prec=3, rounding=ROUND_CEILING).create_decimal_from_float(epsilon):g}"
 
 
 def guarantee_in_words(guarantee: Guarantee | None) -> str:
@@ -119,7 +124,8 @@ class Attack(BaseModel):
     )
     tpr: Estimate | None = Field(
         description="Share of the members that it names where it names at most 1 % of the non-members: 0.01 for"
-        f" guessing. None with fewer than {LEAST_NON_MEMBERS} non-members."
+        " guessing. None where a single non-member counts for more than 1 %: with fewer than 100, or many fewer than"
+        " members in some class."
     )
 
     @classmethod

@@ -12,13 +12,17 @@ DEMANDS: tuple[tuple[str, object, str], ...] = (
     ("auxiliary", 0, "0"),
     ("class_balanced", False, "false"),
     ("augmentation", (), "[]"),
+    ("augmentation_control", "fixed", "'fixed'"),
     ("max_seconds", None, "nothing"),
 )
 """Settings, what they must be, and how that is written.
 
 Others would show rows to the generator, let a gradient depend on several rows, draw rows of rare classes more often
-than is accounted for, or stop at a time that may depend on the rows.
+than is accounted for, change with what real rows look like, or stop at a time that may depend on the rows.
 """
+
+TELLING_FILTERS = ("teacher", "distance")
+"""Filters that choose samples by what training rows are, without noise: what they leave has no guarantee."""
 
 
 class PrivacyConfig(Settings):

@@ -28,8 +28,8 @@ from gansynth.study import Study
 from gansynth.training.loop import AdversarialLoop, Players
 
 
-def check_private(study: Study, rows: int) -> None:
-    """Make sure that the guarantee that a study asks for can be given on this many training rows.
+def check_private(study: Study, rows: int, processes: int) -> None:
+    """Make sure that the guarantee that a study asks for can be given on so many training rows, in so many processes.
 
     Raises:
         StudyError: It cannot: Opacus is missing, or what is asked for would void it.
@@ -48,19 +48,30 @@ def check_private(study: Study, rows: int) -> None:
             f"gan.privacy.delta: {privacy.delta:g} would allow one of the {rows:,} training rows to be given away; set"
             f" it well below {1 / rows:.1g}"
         )
-    if study.compute.devices > 1 or study.compute.precision != "32-true":
-        raise StudyError("gan.privacy: needs compute.devices = 1 and compute.precision = '32-true'; set both so")
+    if processes > 1 or study.compute.precision != "32-true":
+        raise StudyError(
+            "gan.privacy: needs one process, compute.devices = 1 and not torchrun, and compute.precision = '32-true'"
+        )
 
 
 def guarantee_of(config: GanConfig, rows: int, steps: int) -> Guarantee | None:
-    """Return what a training of so many steps on so many rows guarantees; None if it was not private."""
+    """Return what a training of so many steps on so many rows guarantees; None if it was not private.
+
+    Args:
+        config: How it was trained.
+        rows: How many training rows there were, each of which a step took with a probability of batch_size / rows.
+        steps: All that may have been taken, those among them that were lost and taken again.
+    """
     if config.privacy is None:
         return None
     accountant = _opacus("accountants").RDPAccountant()
     rate = config.batch_size / rows
     accountant.history = [(config.privacy.noise_multiplier, rate, steps)]
+    with warnings.catch_warnings():  # beyond the orders that it looks at the bound would be tighter; it holds anyway
+        warnings.filterwarnings("ignore", "Optimal order")
+        epsilon = float(accountant.get_epsilon(config.privacy.delta))
     return Guarantee(
-        epsilon=float(accountant.get_epsilon(config.privacy.delta)),
+        epsilon=epsilon,
         delta=config.privacy.delta,
         noise_multiplier=config.privacy.noise_multiplier,
         max_grad_norm=config.privacy.max_grad_norm,
@@ -74,8 +85,7 @@ class PrivateLoop(AdversarialLoop):
 
     Each step takes every training row with the same probability, whatever its class, and adds noise to the sum of the
     clipped gradients. Which rows and what noise is drawn from the operating system's entropy, for who knew the seed
-    could take the noise away: so trainings of one study differ, and a resumed one goes on with other numbers. What was
-    trained after the state that it resumes from has been seen by nobody, and costs nothing.
+    could take the noise away: so trainings of one study differ, and a resumed one goes on with other numbers.
 
     Generated samples have random classes, and no number that is returned has met a real row without noise.
     """
@@ -86,7 +96,7 @@ class PrivateLoop(AdversarialLoop):
         super().__init__(config, players, samples, codec, fabric, seed)
         privacy = cast(PrivacyConfig, config.privacy)
         self.rate = config.batch_size / len(samples)
-        self.secret = torch.Generator(device=fabric.device).manual_seed(secrets.randbits(63))
+        self.secret = torch.Generator(device=fabric.device)
         self.watched: Any = _opacus("grad_sample").GradSampleModule(players.discriminator, loss_reduction="sum")
         self.private_optimiser: Any = _opacus("optimizers").DPOptimizer(
             players.discriminator_optimiser,
@@ -99,6 +109,7 @@ class PrivateLoop(AdversarialLoop):
     def step(self, number: int) -> Mapping[str, Tensor]:
         """Take one step of both networks; return the generator's loss and mean logit, still on the device."""
         self.random.generator.manual_seed(derive_seed(self.seed, "step", number, 0))
+        self.secret.manual_seed(secrets.randbits(63))  # at every step, for on a processor half of these bits count
         self._schedule(number)
         labels = self.random.integers(self.n_classes)
         fake = self.generator(self.random.normal(self.batch, self.latent_dim), labels)

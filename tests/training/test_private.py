@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from opacus.accountants import PRVAccountant, RDPAccountant
 from pydantic import ValidationError
 from safetensors.numpy import load_file
 from shapes import draw_shapes
@@ -49,7 +50,7 @@ def private(**changes: object) -> MlpConfig:
         ({"feature_matching": 1.0}, "set feature_matching to 0"),
         ({"class_balanced": True}, "set class_balanced to false"),
         ({"augmentation": ("affine",)}, r"set augmentation to \[\]"),
-        ({"augmentation": ("affine",), "augmentation_control": "adaptive"}, r"set augmentation to \[\]"),
+        ({"augmentation": ("affine",), "augmentation_control": "adaptive"}, "augmentation_control to 'fixed'"),
         ({"max_seconds": 5.0}, "set max_seconds to nothing"),
     ],
 )
@@ -71,20 +72,31 @@ def test_a_missing_library_is_named_before_training(tiny_study: Study, monkeypat
     monkeypatch.setitem(sys.modules, "opacus", None)
     monkeypatch.delitem(sys.modules, "opacus.optimizers", raising=False)
     with pytest.raises(StudyError, match=r"pip install 'gansynth\[privacy\]'"):
-        check_private(tiny_study.model_copy(update={"gan": private()}), 36)
+        check_private(tiny_study.model_copy(update={"gan": private()}), 36, 1)
 
 
 def test_sizes_and_machines_that_allow_no_guarantee_are_refused(tiny_study: Study) -> None:
-    pytest.importorskip("opacus")
     study = tiny_study.model_copy(update={"gan": private()})
-    check_private(study, 36)
+    check_private(study, 36, 1)
     with pytest.raises(StudyError, match=r"gan\.batch_size"):
-        check_private(study, 7)
+        check_private(study, 7, 1)
     with pytest.raises(StudyError, match=r"gan\.privacy\.delta.*well below 0\.0002"):
-        check_private(study, 5000)
-    two = study.model_copy(update={"compute": ComputeConfig(devices=2)})
-    with pytest.raises(StudyError, match=r"compute\.devices = 1"):
-        check_private(two, 36)
+        check_private(study, 5000, 1)
+    with pytest.raises(StudyError, match=r"one process, compute\.devices = 1 and not torchrun"):
+        check_private(study, 36, 2)
+    halves = study.model_copy(update={"compute": ComputeConfig(precision="bf16-mixed")})
+    with pytest.raises(StudyError, match=r"compute\.precision = '32-true'"):
+        check_private(halves, 36, 1)
+
+
+def test_filters_that_know_training_rows_are_refused() -> None:
+    content: dict[str, Any] = {"name": "tiny", "source": {"path": "photos"}, "gan": private().model_dump()}
+    with pytest.raises(ValidationError, match=r"teacher would choose samples by training rows.*set it to \[\]"):
+        Study.model_validate(content)
+    with pytest.raises(ValidationError, match="teacher and distance would choose"):
+        Study.model_validate(content | {"generation": {"filters": ["teacher", "discriminator", "distance"]}})
+    for allowed in ({"filters": []}, {"filters": ["discriminator"]}, {"oversample": 1}):
+        assert Study.model_validate(content | {"generation": allowed}).gan.privacy
 
 
 def make_table_loop(rows: Samples) -> PrivateLoop:
@@ -110,7 +122,6 @@ def summed_gradient(samples: Samples, config: MlpConfig) -> torch.Tensor:
 
 
 def test_one_row_changes_the_gradient_by_no_more_than_the_norm_it_is_clipped_to() -> None:
-    pytest.importorskip("opacus")
     config = private(privacy={"noise_multiplier": 1e-9, "delta": 1e-3, "max_grad_norm": 0.01})
     rows = draw_shapes(4)
     extreme = rows.take([*range(12), 0])
@@ -120,14 +131,12 @@ def test_one_row_changes_the_gradient_by_no_more_than_the_norm_it_is_clipped_to(
 
 
 def test_the_noise_is_as_large_as_promised_and_no_seed_gives_it_again() -> None:
-    pytest.importorskip("opacus")
     config = private(privacy={"noise_multiplier": 50.0, "delta": 1e-3, "max_grad_norm": 0.01})
     first, second = summed_gradient(draw_shapes(4), config), summed_gradient(draw_shapes(4), config)
     assert float((first - second).std()) == pytest.approx(math.sqrt(2) * 50 * 0.01, rel=0.02)
 
 
 def test_rows_are_drawn_each_by_itself_and_a_step_without_any_is_taken() -> None:
-    pytest.importorskip("opacus")
     loop = make_loop(draw_shapes(40), private())
     taken: list[int] = []
     embed = loop.players.discriminator.register_forward_pre_hook(
@@ -145,7 +154,6 @@ def test_rows_are_drawn_each_by_itself_and_a_step_without_any_is_taken() -> None
 
 @pytest.mark.filterwarnings("ignore:Full backward hook")
 def test_the_gradient_of_each_row_of_a_table_is_its_own() -> None:
-    pytest.importorskip("opacus")
     loop = make_table_loop(draw_rows(80, 0))
     discriminator = cast(nn.Module, loop.players.discriminator)
     loop.step(0)
@@ -161,15 +169,14 @@ def test_the_gradient_of_each_row_of_a_table_is_its_own() -> None:
             torch.testing.assert_close(single[row], gradient, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")  # of the accountant, at its ends
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")  # of the other accountant, at its ends
 def test_epsilon_is_that_of_gaussian_noise() -> None:
-    accountants = pytest.importorskip("opacus.accountants")
     # with all rows in every step: within the closed form of Mironov 2017 (arXiv 1702.07476) and above the truth
     found = guarantee_of(private(batch_size=100, privacy={"noise_multiplier": 20.0, "delta": 1e-5}), 100, 40)
     assert found is not None
     rho = 40 / (2 * 20.0**2)
     assert found.epsilon <= rho + 2 * math.sqrt(rho * math.log(1e5)) + 1e-6
-    exact = accountants.PRVAccountant()
+    exact = PRVAccountant()
     exact.history = [(20.0, 1.0, 40)]
     assert found.epsilon >= exact.get_epsilon(1e-5) - 0.02
     fewer = guarantee_of(private(batch_size=10, privacy={"noise_multiplier": 20.0, "delta": 1e-5}), 100, 40)
@@ -178,11 +185,28 @@ def test_epsilon_is_that_of_gaussian_noise() -> None:
     assert guarantee_of(MlpConfig(), 100, 40) is None
 
 
+def test_epsilon_is_what_an_accountant_comes_to_step_by_step() -> None:
+    accountant = RDPAccountant()
+    for _ in range(30):
+        accountant.step(noise_multiplier=1.5, sample_rate=8 / 120)
+    found = guarantee_of(private(), 120, 30)
+    assert found is not None
+    assert found.epsilon == pytest.approx(accountant.get_epsilon(1e-3))
+
+
+def test_epsilon_and_delta_are_never_told_smaller_than_they_are() -> None:
+    found = guarantee_of(private(privacy={"noise_multiplier": 1.5, "delta": 1.4e-3}), 36, 20)
+    assert found is not None
+    for epsilon, told in ((2.341, "2.35"), (0.10001, "0.101"), (123.1, "124"), (2.0, "2")):
+        exact = found.model_copy(update={"epsilon": epsilon})
+        assert f"ε = {told} at δ = 0.0014," in exact.sentence
+
+
 def test_a_private_model_tells_its_guarantee_and_nothing_of_real_rows_in_its_log(
     tiny_study: Study, make_run: MakeRun, tmp_path: Path
 ) -> None:
-    pytest.importorskip("opacus")
-    study = tiny_study.model_copy(update={"gan": private()})
+    unfiltered = tiny_study.generation.model_copy(update={"filters": ()})
+    study = tiny_study.model_copy(update={"gan": private(), "generation": unfiltered})
     run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
     directory = train_repetition(study, run, None)
     lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
