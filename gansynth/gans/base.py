@@ -114,7 +114,7 @@ class GanConfig(Settings):
         default=None,
         description="Train with differential privacy (DP-SGD, arXiv 1607.00133). Its ε holds for the weights of the"
         " generator and the discriminator alone; the report tells what it leaves out. Only `mlp` and `tabular` can, and"
-        " without settings that would show rows beside it. Needs `gansynth[privacy]`.",
+        " without settings and filters that would show rows beside it. Needs `gansynth[privacy]`.",
     )
 
     @model_validator(mode="before")

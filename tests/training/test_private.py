@@ -192,6 +192,9 @@ def test_epsilon_is_what_an_accountant_comes_to_step_by_step() -> None:
     found = guarantee_of(private(), 120, 30)
     assert found is not None
     assert found.epsilon == pytest.approx(accountant.get_epsilon(1e-3))
+    tighter = PRVAccountant()  # by another theorem, arXiv 2106.02848
+    tighter.history = [(1.5, 8 / 120, 30)]
+    assert tighter.get_epsilon(1e-3) < found.epsilon < 1.3 * tighter.get_epsilon(1e-3)
 
 
 def test_epsilon_and_delta_are_never_told_smaller_than_they_are() -> None:
