@@ -72,19 +72,25 @@ class Guarantee(BaseModel):
     steps: int = Field(description="All that may have been taken, those among them that were lost and taken again.")
 
     @property
-    def sentence(self) -> str:
-        """What holds and what does not, for people."""
-        return (
-            f"Trained with differential privacy, ε = {_rounded_up(self.epsilon)} at δ = {self.delta:g}, for one"
-            " training row more or less; who has several rows is protected less. An ε below 1 is a strong guarantee,"
-            " one far above 10 hardly any. It holds for the weights of the generator and its discriminator alone; other"
-            " trainings on the same rows, such as those of the repetitions and earlier tries, add to it. Taken from"
-            " training rows without noise, so without any guarantee, are: how rows are encoded and decoded (of a table"
-            " the quantiles, bounds and categories of its columns), the teacher and the probabilities that it gives"
-            " samples, the embedding of training rows in the model, the numbers of rows by class, and all that the"
-            " evaluation measures and the report shows. So samples have the guarantee only as far as these are known"
-            " anyway. The noise is not of cryptographic quality."
-        )
+    def numbers(self) -> str:
+        """The two numbers, neither smaller than it is."""
+        return f"ε = {_rounded_up(self.epsilon)} at δ = {self.delta:g}"
+
+
+_HOLDS = (
+    "This is for one training row more or less; who has several rows is protected less. An ε below 1 is a strong"
+    " guarantee, one far above 10 hardly any. It holds for the weights of the generator and its discriminator alone;"
+    " other trainings on the same rows, such as those of the repetitions and earlier tries, add to it."
+)
+_HOLDS_NOT = (
+    "Taken from training rows without noise, so without any guarantee, are: how rows are encoded and decoded (of a"
+    " table the quantiles, bounds and categories of its columns), the teacher and the probabilities that it gives"
+    " samples, the embedding of training rows in the model, the numbers of rows by class, and all that the evaluation"
+    " measures and the report shows. So samples have the guarantee only as far as these are known anyway. The noise is"
+    " not of cryptographic quality."
+)
+GUARANTEE_SCOPE = (_HOLDS, _HOLDS_NOT)
+"""What a guarantee holds for and what not, for people: a paragraph each."""
 
 
 def _rounded_up(epsilon: float) -> str:
@@ -94,7 +100,7 @@ def _rounded_up(epsilon: float) -> str:
 
 def guarantee_in_words(guarantee: Guarantee | None) -> str:
     """Return what a model's training guarantees; nothing if it was trained without differential privacy."""
-    return guarantee.sentence if guarantee else ""
+    return " ".join([f"Trained with differential privacy, {guarantee.numbers}.", *GUARANTEE_SCOPE]) if guarantee else ""
 
 
 class Estimate(BaseModel):

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from gansynth import formats
-from gansynth.privacy import LEAST_ROWS, Attack, Estimate
+from gansynth.privacy import GUARANTEE_SCOPE, LEAST_ROWS, Attack, Estimate
 from gansynth.reporting import figures
 from gansynth.reporting.findings import Findings
 from gansynth.reporting.tables import Table
@@ -50,11 +50,14 @@ def lines(findings: Findings) -> list[str]:
 
 
 def _guarantees(findings: Findings) -> list[str]:
-    """Return what differential privacy guarantees of the generators, the same words once."""
-    by_words: dict[str, list[str]] = {}
+    """Return what differential privacy guarantees of the generators."""
+    by_numbers: dict[str, list[str]] = {}
     for label, guarantee in findings.guarantees.items():
-        by_words.setdefault(guarantee.sentence, []).append(label)
-    return [f"{formats.capitalised(formats.listed(labels))}: {words}" for words, labels in by_words.items()]
+        by_numbers.setdefault(guarantee.numbers, []).append(label)
+    if not by_numbers:
+        return []
+    told = "; ".join(f"{formats.listed(labels)}, {numbers}" for numbers, labels in by_numbers.items())
+    return [f"Generators were trained with differential privacy: {told}.", *GUARANTEE_SCOPE]
 
 
 def _told(of: str, attack: Attack) -> str:

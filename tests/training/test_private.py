@@ -202,7 +202,7 @@ def test_epsilon_and_delta_are_never_told_smaller_than_they_are() -> None:
     assert found is not None
     for epsilon, told in ((2.341, "2.35"), (0.10001, "0.101"), (123.1, "124"), (2.0, "2")):
         exact = found.model_copy(update={"epsilon": epsilon})
-        assert f"ε = {told} at δ = 0.0014," in exact.sentence
+        assert exact.numbers == f"ε = {told} at δ = 0.0014"
 
 
 def test_a_private_model_tells_its_guarantee_and_nothing_of_real_rows_in_its_log(
