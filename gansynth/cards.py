@@ -13,8 +13,9 @@ from gansynth import formats
 from gansynth.arms import DESCRIPTIONS, has_gan
 from gansynth.artifacts import amend, file_digest, read_manifest
 from gansynth.markup import escape, table
+from gansynth.privacy import Estimate
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
-from gansynth.results import Fidelity, Memorisation, Summary
+from gansynth.results import Summary
 
 CARD_FILE = "README.md"
 LONGEST_NAME = 60
@@ -66,7 +67,7 @@ Every {marked} is marked as `{source_type}`{marks}. A sample's label and `seed_i
 model and seed. `manifest.json` has the SHA-256 of every file, and `croissant.json` describes them to programs; whoever
 publishes them adds `creator`, `url` and `datePublished` there.
 
-## Gain, fidelity and memorisation
+## Gain, fidelity, similarity and privacy
 
 {findings}
 
@@ -102,7 +103,9 @@ Recommended for this data: the arm `{recommended}`. An arm is a way to train one
 
 {likeness}
 
-Distances are those of this embedding: {embedding}. They compare with no other numbers, and are no proof of privacy."""
+Distances are those of this embedding: {embedding}. They compare with no other numbers, and are no proof of privacy. The
+attack was made on the generators of the repetitions, by somebody who has their samples and other real rows; it uses its
+own view of the rows. That it finds nothing is no proof of privacy either."""
 
 TAUGHT = """\
 **These rows carry other labels than those that were measured.** In the arms with a GAN, synthetic rows had their labels
@@ -164,7 +167,7 @@ def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], sum
         marks=MARKS[file_format],
         findings=UNMEASURED if summary is None else _findings(origin, summary),
         use=USE,
-        limits="\n".join(f"- {limit}" for limit in (LABELS, BIASES, LIKENESS, MISUSE)),
+        limits="\n".join(f"- {limit}" for limit in (LABELS, BIASES, LIKENESS, MISUSE, origin.guarantee) if limit),
         licence=escape(_shown(origin.licence)),
     )
 
@@ -194,7 +197,7 @@ def _findings(origin: Origin, summary: Summary) -> str:
         arms="\n".join(arms),
         gain=_gain(summary),
         taught=TAUGHT if origin.modality == "table" else "",
-        likeness=_likeness(summary.fidelity, summary.memorisation, summary.metric),
+        likeness=_likeness(summary),
         embedding=summary.fidelity.embedding,
     )
 
@@ -214,8 +217,10 @@ def _gain(summary: Summary) -> str:
     return table(["Arm", f"{formats.metric_name(summary.metric)}, %", *heads], rows)
 
 
-def _likeness(found: Fidelity, copied: Memorisation, metric: str) -> str:
-    """Return the table of fidelity and memorisation, with how to read each number."""
+def _likeness(summary: Summary) -> str:
+    """Return the table of fidelity, similarity and privacy, with how to read each number."""
+    found, copied, privacy = summary.fidelity, summary.similarity, summary.privacy
+    exposed = [one.auc for one in privacy.by_class.values() if one.auc]
     rows = [
         ("Kernel distance (KID)", f"{found.kid:.3g}", "0 for equal distributions"),
         ("Fréchet distance (FID)", f"{found.fid:.3g}", "0 for equal distributions"),
@@ -224,7 +229,7 @@ def _likeness(found: Fidelity, copied: Memorisation, metric: str) -> str:
         ("Density", f"{found.density:.2f}", "about 1 for equal distributions"),
         ("Coverage", f"{found.coverage:.2f}", "real samples with a synthetic one nearby"),
         (
-            formats.learnt_metric_name(metric),
+            formats.learnt_metric_name(summary.metric),
             f"{found.classification_accuracy_score:.2f}",
             "on held-out rows, of a classifier that saw synthetic ones alone",
         ),
@@ -245,9 +250,37 @@ def _likeness(found: Fidelity, copied: Memorisation, metric: str) -> str:
             f"{copied.c_t:+.1f}",
             "0 if nothing is copied; far below: copies, or very typical samples",
         ),
+        (
+            "Closest record",
+            f"{copied.closest_training:.3g}",
+            f"5th percentile of distances to training rows; to as many held-out rows {copied.closest_held_out:.3g}",
+        ),
         ("Near copies", f"{copied.near_copies}", f"of {copied.checked}; by chance {copied.near_copies_by_chance:.0f}"),
+        (
+            "Membership attack (AUC)",
+            _estimate(privacy.overall.auc),
+            "how often it tells a training row from another; 0.5 by guessing",
+        ),
+        (
+            "The same, most exposed class",
+            _estimate(max(exposed, key=_value, default=None)),
+            f"the highest of {len(exposed)}, of which some are high by chance; rows of rare classes are copied most",
+        ),
+        (
+            "Training rows found (TPR)",
+            _estimate(privacy.overall.tpr),
+            "where at most 1 % of other rows are falsely named; 0.01 by guessing",
+        ),
     ]
     return table(("Measure", "Value", "How to read it"), rows)
+
+
+def _estimate(found: Estimate | None) -> str:
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})" if found else "not measured: too few rows"
+
+
+def _value(found: Estimate) -> float:
+    return found.value
 
 
 def _front_matter(origin: Origin, file_format: str, kept: int) -> str:

@@ -27,6 +27,8 @@ from gansynth.memory import is_out_of_memory
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.base import Codec
 from gansynth.modalities.table.storage import describe, restore
+from gansynth.privacy import Guarantee
+from gansynth.runs import GUARANTEE_FILE
 from gansynth.samples import Indices, Samples, Schema
 from gansynth.sections import ComputeConfig
 from gansynth.study import Study
@@ -52,6 +54,7 @@ class TrainedModel:
         class_names: True names in label order.
         schema: What the columns of a table are; None for images.
         device: Where the networks are.
+        guarantee: What differential privacy guarantees of the networks; None if they were trained without.
     """
 
     generator: nn.Module
@@ -66,6 +69,7 @@ class TrainedModel:
     class_names: tuple[str, ...]
     schema: Schema | None
     device: torch.device
+    guarantee: Guarantee | None = None
 
 
 class Networks(NamedTuple):
@@ -125,6 +129,20 @@ def read_classes(directory: Path) -> tuple[tuple[str, ...], Indices]:
     return names, np.bincount(labels, minlength=len(names))
 
 
+def read_guarantee(directory: Path) -> Guarantee | None:
+    """Return what differential privacy guarantees of the model artifact at `directory`; None if trained without.
+
+    Raises:
+        ArtifactError: There is no model, or it is damaged.
+    """
+    if GUARANTEE_FILE not in read_manifest(directory).files:
+        return None
+    try:
+        return Guarantee.model_validate_json((directory / GUARANTEE_FILE).read_text())
+    except (OSError, ValueError) as error:
+        raise _damaged(directory, error) from error
+
+
 def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
     """Read the model artifact at `directory` onto the device that `compute` names.
 
@@ -172,6 +190,7 @@ def load_model(directory: Path, compute: ComputeConfig) -> TrainedModel:
         class_names=class_names,
         schema=schema,
         device=device,
+        guarantee=read_guarantee(directory),
     )
 
 

@@ -1,7 +1,6 @@
 """Progress of long work, told through a small file so that any process can show it."""
 
 import json
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -44,7 +43,7 @@ class Progress:
             "total": self.total,
             "seconds": self.written - self.started,
         }
-        partial = self.path.with_suffix(f".{os.getpid()}.tmp")
+        partial = self.path.with_suffix(".tmp")  # always the same: one that an end has left is taken by who goes on
         try:
             partial.write_text(json.dumps(state))
             partial.replace(self.path)

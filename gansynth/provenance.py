@@ -22,6 +22,7 @@ class Origin:
         class_names: The true names, in label order.
         modality: What the samples are.
         schema: What the columns of a table are, where samples are written; images have none.
+        guarantee: What differential privacy guarantees of the model, in words; empty if it was trained without.
     """
 
     study: str
@@ -31,6 +32,7 @@ class Origin:
     class_names: tuple[str, ...]
     modality: Literal["image", "table"] = "image"
     schema: Schema | None = None
+    guarantee: str = ""
 
     @property
     def things(self) -> str:

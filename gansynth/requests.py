@@ -19,15 +19,18 @@ if TYPE_CHECKING:  # a study brings torch with it, and what only reads manifests
 
 NO_CONTENT = {"repetitions", "arms", "alpha", "smallest_gain", "anomaly"}
 """Settings of the evaluation that decide which arms there are and how they are judged, not what an arm is."""
-TABLE_MEASURES = 1
-"""Raised whenever the fidelity of a table holds more, or other, files than before: it is then measured again."""
+MEASURES = 2
+"""Raised whenever fidelity holds more, or other, files than before: it is then measured again."""
 
 
 def model_request(study: "Study", repetition: int | None) -> dict[str, Any]:
     """Return what determines a model: its rows, its generator's training and its teacher's."""
     of_teacher = {"classifier", "steps", "batch_size", "learning_rate", "inner_folds", "inner_steps"}
+    parts = _part(study, "modality", "scarcity", "split", "gan")
+    if study.gan.privacy is None:  # as before there was this setting
+        del parts["gan"]["privacy"]
     return {
-        **_part(study, "modality", "scarcity", "split", "gan"),
+        **parts,
         "classifier": study.evaluation.model_dump(mode="json", include=of_teacher),
         "precision": study.compute.precision,
         "repetition": repetition,
@@ -55,8 +58,7 @@ def synthetic_request(study: "Study", repetition: int | None) -> dict[str, Any]:
 
 def fidelity_request(study: "Study", repetition: int) -> dict[str, Any]:
     """Return what determines the fidelity of a repetition's samples."""
-    of_tables = {"table_measures": TABLE_MEASURES} if study.modality.kind == "table" else {}
-    return {**_evaluation_request(study, repetition), **of_tables}
+    return {**_evaluation_request(study, repetition), "measures": MEASURES}
 
 
 def arm_request(study: "Study", repetition: int, arm: str) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """What an evaluation found: written by the evaluation stage as `summary.json`, read by the report and dataset cards."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from gansynth.artifacts import verify
 from gansynth.errors import ArtifactError
+from gansynth.privacy import Privacy, Similarity
 from gansynth.requests import check_run
 from gansynth.runs import Run
 
@@ -22,7 +21,8 @@ SCORES_FILE = "scores.parquet"
 PREDICTIONS_FILE = "predictions.parquet"
 CHOICE_FILE = "choice.json"
 FIDELITY_FILE = "fidelity.parquet"
-MEMORISATION_FILE = "memorisation.json"
+SIMILARITY_FILE = "similarity.json"
+PRIVACY_FILE = "privacy.json"
 PAIRS_FILE = "pairs.parquet"
 GRID_FILE = "grid.parquet"
 BLINDED_FILE = "blinded.parquet"
@@ -128,44 +128,6 @@ class Fidelity(BaseModel):
     )
 
 
-class Memorisation(BaseModel):
-    """Whether samples lie nearer to training rows than to held-out rows: means over repetitions."""
-
-    share_nearer_to_training: float = Field(
-        description="Share of synthetic samples whose nearest training row is nearer than their nearest held-out"
-        " row, both sets of equal size; 0.5 without memorisation."
-    )
-    c_t: float = Field(
-        description="The data-copying test C_T (arXiv 2004.05675) with the classes as its cells: 0 on average without"
-        " memorisation, where a single class has a standard deviation of 1; far below 0 for copies, or for samples more"
-        " typical than real ones."
-    )
-    median_distance_ratio: float = Field(
-        description="Median of the distance to training divided by the distance to held-out rows."
-    )
-    near_copies: int = Field(
-        description="Synthetic samples nearer to a training row than any held-out row of their class is, summed over"
-        " repetitions."
-    )
-    near_copies_by_chance: float = Field(
-        description="How many such samples new real rows would count on average: for each class, its samples divided"
-        " by its held-out rows plus one."
-    )
-    checked: int = Field(description="How many synthetic samples were looked at.")
-
-    @classmethod
-    def over(cls, found: Sequence["Memorisation"]) -> "Memorisation":
-        """Return the means, and of counts the sums, over repetitions."""
-        return cls(
-            share_nearer_to_training=fmean(one.share_nearer_to_training for one in found),
-            c_t=fmean(one.c_t for one in found),
-            median_distance_ratio=fmean(one.median_distance_ratio for one in found),
-            near_copies=sum(one.near_copies for one in found),
-            near_copies_by_chance=sum(one.near_copies_by_chance for one in found),
-            checked=sum(one.checked for one in found),
-        )
-
-
 class RowLikeness(BaseModel):
     """How far rows of a table are from as many held-out real rows of the same classes: means over repetitions."""
 
@@ -193,7 +155,7 @@ class TableFidelity(BaseModel):
         " like real ones. Not 0, for two finite samples of one distribution differ."
     )
     rows: int = Field(description="How many rows of each kind were compared in a repetition.")
-    memorisation: Memorisation = Field(
+    similarity: Similarity = Field(
         description="Distances on plain cells, without the embedding: mismatches of categories and differences of"
         " scaled numbers, mean over columns."
     )
@@ -220,7 +182,8 @@ class Summary(BaseModel):
     arms: dict[str, ArmSummary]
     comparisons: list[Comparison]
     fidelity: Fidelity
-    memorisation: Memorisation
+    similarity: Similarity
+    privacy: Privacy
     table: TableFidelity | None = Field(default=None, description="Of tables, what only they have.")
     train_rows: dict[str, int] = Field(description="Training rows per class in a repetition.")
     test_rows: dict[str, int] = Field(description="Test rows per class in a repetition.")

@@ -18,6 +18,7 @@ QUARANTINE_FILE = "quarantine.json"
 COLUMNS_FILE = "columns.json"
 METRICS_FILE = "metrics.jsonl"
 SETBACKS_FILE = "setbacks.json"
+GUARANTEE_FILE = "guarantee.json"
 
 LOCK_FILE = ".lock"
 OWNER_FILE = ".owner"
@@ -87,7 +88,7 @@ class Run:
         return self._unit(repetition) / "arms" / arm
 
     def fidelity(self, repetition: int) -> Path:
-        """Fidelity and memorisation of one repetition's samples."""
+        """Fidelity, similarity and privacy of one repetition's samples."""
         return self._unit(repetition) / "fidelity"
 
     def anomaly(self, repetition: int) -> Path:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -62,6 +62,7 @@ class _Scarcity(_Part):
 class _Gan(_Part):
     kind: str
     kimg: float
+    privacy: dict[str, Any] | None = None
 
 
 class _Evaluation(_Part):

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from gansynth.arms import ARMS, STANDARD_ARMS
 from gansynth.gans import FAMILIES, AnyGan, ResidualConfig
+from gansynth.gans.private import TELLING_FILTERS
 from gansynth.modalities import AnyModality, ImageConfig, TableConfig
 from gansynth.sections import (
     FORMATS_OF,
@@ -81,6 +82,16 @@ class Study(Settings):
             raise ValueError("gan.augmentation: is for images; tables have none")
         if kind == "table" and self.evaluation.inception_weights:
             raise ValueError("evaluation.inception_weights: are for images; leave them out")
+        return self
+
+    @model_validator(mode="after")
+    def _check_privacy(self) -> "Study":
+        telling = [name for name in self.generation.active_filters if name in TELLING_FILTERS]
+        if self.gan.privacy is not None and telling:
+            raise ValueError(
+                f"generation.filters: with gan.privacy, {' and '.join(telling)} would choose samples by training rows,"
+                " and the guarantee would be lost; set it to [] or ['discriminator']"
+            )
         return self
 
     @model_validator(mode="after")

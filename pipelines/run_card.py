@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gansynth import formats
+from gansynth.privacy import Attack
 from gansynth.results import Summary
 from gansynth.runs import Run
 from gansynth.states import RunState, StoredStudy, read_state
@@ -107,7 +108,7 @@ def _print_pieces(console: Console, run: Run) -> None:
 
 def _fidelity(summary: Summary) -> Iterator[tuple[str, str]]:
     """Yield how like the real samples the synthetic ones are."""
-    found, copies = summary.fidelity, summary.memorisation
+    found, copies = summary.fidelity, summary.similarity
     near = f"KID {formats.number(found.kid)}, FID {formats.number(found.fid)}"
     spread = f"precision {formats.share(found.precision)}, recall {formats.share(found.recall)}"
     labels = (
@@ -117,12 +118,22 @@ def _fidelity(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "fidelity", plain(f"{near}, {spread}, coverage {formats.share(found.coverage)}, {labels}")
     chance = formats.count(round(copies.near_copies_by_chance))
     yield (
-        "memorisation",
+        "similarity",
         plain(
             f"{formats.count(copies.near_copies)} near copies among {formats.count(copies.checked)} samples, about"
             f" {chance} by chance; C_T {formats.typeset(f'{copies.c_t:+.1f}')}"
         ),
     )
+    yield "privacy", plain(_attack(summary.privacy.overall))
+
+
+def _attack(found: Attack) -> str:
+    """Return what the membership attack found."""
+    if found.auc is None:
+        return "membership attack not measured: too few rows of every class"
+    auc = found.auc
+    told = f"{formats.share(auc.value)} ({100 * auc.low:.1f} to {100 * auc.high:.1f})"
+    return f"a membership attack names the right of two rows in {told} of cases; guessing, in 50{formats.SPACE}%"
 
 
 def _places(state: RunState) -> Iterator[tuple[str, str]]:

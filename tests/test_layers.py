@@ -42,6 +42,7 @@ STUDY = (
     "thresholds",
     "requests",
     "devices",
+    "privacy",
     "results",
     "states",
     "notes",

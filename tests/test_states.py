@@ -1,5 +1,6 @@
 """How far runs are, read from what real stages and processes leave."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,16 @@ def test_a_stored_study_asks_for_what_the_study_asks_for(study: Study, tmp_path:
         save_study(one, run.study_file)
         stored = StoredStudy.model_validate_json(run.study_file.read_bytes())
         assert list(expected(stored, run)) == list(expected(one, run))
+
+
+def test_a_study_from_before_there_was_a_setting_is_read(study: Study, tmp_path: Path) -> None:
+    run = Run(tmp_path / "runs" / "tiny")
+    ingest(study, run)
+    train(study, run)
+    stored = json.loads((run.root / "study.json").read_text())
+    del stored["gan"]["privacy"], stored["evaluation"]["anomaly"]
+    (run.root / "study.json").write_text(json.dumps(stored))
+    assert read_state(run).words == "trained"
 
 
 def test_only_folders_of_runs_are_found_and_damage_is_told(study: Study, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Evaluation: arms, fidelity, memorisation, anomalies, and the corrected tests that lead to the verdict."""
+"""Evaluation: arms, fidelity, similarity, privacy, anomalies, and the corrected tests that lead to the verdict."""
 
 from gansynth.evaluation.anomaly import evaluate_anomaly
 from gansynth.evaluation.stage import evaluate, evaluate_arm, evaluate_arms, evaluate_fidelity, together

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from gansynth.evaluation.memorisation import Pair
+from gansynth.evaluation.similarity import Pair
 from gansynth.modalities import MODALITIES
 from gansynth.samples import Samples, Values
 from gansynth.seeding import numpy_generator

@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from gansynth.evaluation.columns import with_label
 from gansynth.evaluation.fidelity import BLOCK_DISTANCES, Embeddings
-from gansynth.evaluation.memorisation import Pair
+from gansynth.evaluation.similarity import Pair
 from gansynth.modalities.table.cells import as_words
 from gansynth.modalities.table.estimators import ESTIMATORS
 from gansynth.samples import Samples

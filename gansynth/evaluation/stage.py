@@ -18,9 +18,10 @@ from gansynth.evaluation import pictures
 from gansynth.evaluation.anomaly import evaluate_anomaly
 from gansynth.evaluation.arms import fit_arm
 from gansynth.evaluation.fidelity import Embedded, FidelityRow, fidelity_table, match_classes
-from gansynth.evaluation.memorisation import closest_pairs, copying, memorisation
+from gansynth.evaluation.membership import attack_membership
 from gansynth.evaluation.metrics import per_class_recall, score
 from gansynth.evaluation.recipes import check_rows, prepare
+from gansynth.evaluation.similarity import closest_pairs, copying, similarity
 from gansynth.evaluation.summary import summarise
 from gansynth.evaluation.tables import compare_tables
 from gansynth.evaluation.training_set import compose_training_set
@@ -32,9 +33,10 @@ from gansynth.results import (
     CHOICE_FILE,
     FIDELITY_FILE,
     GRID_FILE,
-    MEMORISATION_FILE,
     PAIRS_FILE,
     PREDICTIONS_FILE,
+    PRIVACY_FILE,
+    SIMILARITY_FILE,
 )
 from gansynth.runs import Run
 from gansynth.samples import Samples
@@ -129,8 +131,12 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
         ]
         rows = [row._asdict() for row in table] + _learnability(study, repetition, parts, model.teacher)
         pq.write_table(pa.Table.from_pylist(rows), draft.path / FIDELITY_FILE)
-        found = memorisation(training, held_out, synthetic, seed)
-        (draft.path / MEMORISATION_FILE).write_text(found.model_dump_json())
+        found = similarity(training, held_out, synthetic, seed)
+        (draft.path / SIMILARITY_FILE).write_text(found.model_dump_json())
+        attacked = attack_membership(
+            parts["training"], parts["held_out"], dataset.groups[split.test], parts["synthetic"], seed
+        )
+        (draft.path / PRIVACY_FILE).write_text(attacked.model_dump_json())
         pairs = closest_pairs(training, held_out, synthetic, CLOSEST_PAIRS)
         shown = {
             PAIRS_FILE: (pictures.pairs(study, pairs, parts), pictures.PAIRS),

@@ -15,20 +15,21 @@ from gansynth.evaluation.anomaly import summarise_anomaly
 from gansynth.evaluation.metrics import per_class_recall, score
 from gansynth.evaluation.statistics import assumed_correlation, compare_arms, decide, recommend
 from gansynth.evaluation.tables import summarise_tables
+from gansynth.privacy import Privacy, Similarity
 from gansynth.requests import summary_parents, summary_request
 from gansynth.results import (
     BLINDED_FILE,
     CHOICE_FILE,
     FIDELITY_FILE,
     GRID_FILE,
-    MEMORISATION_FILE,
     PAIRS_FILE,
     PREDICTIONS_FILE,
+    PRIVACY_FILE,
     SCORES_FILE,
+    SIMILARITY_FILE,
     SUMMARY_FILE,
     ArmSummary,
     Fidelity,
-    Memorisation,
     Summary,
 )
 from gansynth.runs import Run
@@ -103,7 +104,8 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
         arms={arm: _arm_summary(arm, values[arm], scores, run, settings.repetitions) for arm in settings.arms},
         comparisons=comparisons,
         fidelity=_fidelity(study, fidelity),
-        memorisation=_memorisation(run, settings.repetitions),
+        similarity=_similarity(run, settings.repetitions),
+        privacy=_privacy(run, settings.repetitions),
         train_rows=counts["train"],
         test_rows=counts["test"],
         repetitions=settings.repetitions,
@@ -148,9 +150,14 @@ def _means(table: pd.DataFrame, column: str) -> dict[str, float]:
     return {str(name): float(value) for name, value in means.items()}
 
 
-def _memorisation(run: Run, repetitions: int) -> Memorisation:
-    texts = [(run.fidelity(r) / MEMORISATION_FILE).read_text() for r in range(repetitions)]
-    return Memorisation.over([Memorisation.model_validate_json(text) for text in texts])
+def _similarity(run: Run, repetitions: int) -> Similarity:
+    texts = [(run.fidelity(r) / SIMILARITY_FILE).read_text() for r in range(repetitions)]
+    return Similarity.over([Similarity.model_validate_json(text) for text in texts])
+
+
+def _privacy(run: Run, repetitions: int) -> Privacy:
+    texts = [(run.fidelity(r) / PRIVACY_FILE).read_text() for r in range(repetitions)]
+    return Privacy.over([Privacy.model_validate_json(text) for text in texts])
 
 
 def _warnings(counts: dict[str, dict[str, int]], correlation: float) -> Iterable[str]:

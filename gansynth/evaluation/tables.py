@@ -8,15 +8,15 @@ import pandas as pd
 
 from gansynth.evaluation import associations, columns
 from gansynth.evaluation.fidelity import Embedded, match_classes
-from gansynth.evaluation.memorisation import closest_pairs, memorisation
 from gansynth.evaluation.rows import PlainSpace, closest_rows, detection_auc
+from gansynth.evaluation.similarity import closest_pairs, similarity
+from gansynth.privacy import Similarity
 from gansynth.results import (
     ASSOCIATIONS_FILE,
     CLOSEST_ROWS_FILE,
     COLUMN_DISTANCES_FILE,
     DISTRIBUTIONS_FILE,
     TABLE_FILE,
-    Memorisation,
     RowLikeness,
     TableFidelity,
 )
@@ -61,7 +61,7 @@ def compare_tables(rows: Samples, parts: Mapping[str, Samples], seed: int, pairs
         synthetic=_likeness(distances, related, auc, "synthetic"),
         real=_likeness(distances, related, auc, "training"),
         rows=len(matched["held_out"]),
-        memorisation=memorisation(training, held_out, synthetic, seed, space.distances),
+        similarity=similarity(training, held_out, synthetic, seed, space.distances),
     )
     (directory / TABLE_FILE).write_text(found.model_dump_json())
     for name, frame in frames.items():
@@ -83,7 +83,7 @@ def summarise_tables(places: list[Path], directory: Path) -> TableFidelity:
         synthetic=_mean([one.synthetic for one in found]),
         real=_mean([one.real for one in found]),
         rows=round(float(np.mean([one.rows for one in found]))),
-        memorisation=Memorisation.over([one.memorisation for one in found]),
+        similarity=Similarity.over([one.similarity for one in found]),
     )
 
 

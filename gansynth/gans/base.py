@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from gansynth import processes
+from gansynth.gans.private import DEMANDS, PrivacyConfig
 from gansynth.settings import Settings
 
 SampleShape = tuple[int, int, int]
@@ -26,6 +27,7 @@ class GanConfig(Settings):
     """Settings of adversarial training that every family has; a family may have other defaults."""
 
     has_auxiliary: ClassVar[bool] = False
+    can_be_private: ClassVar[bool] = False
 
     kimg: float = Field(
         default=40, gt=0, description="Training budget in thousands of real samples shown to the discriminator."
@@ -108,6 +110,13 @@ class GanConfig(Settings):
         " up to 0.8 (ADA, arXiv 2006.06676).",
     )
 
+    privacy: PrivacyConfig | None = Field(
+        default=None,
+        description="Train with differential privacy (DP-SGD, arXiv 1607.00133). Its ε holds for the weights of the"
+        " generator and the discriminator alone; the report tells what it leaves out. Only `mlp` and `tabular` can, and"
+        " without settings and filters that would show rows beside it. Needs `gansynth[privacy]`.",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _start_adaptive_control_low(cls, data: Any) -> Any:  # noqa: ANN401  # unchecked input
@@ -133,6 +142,17 @@ class GanConfig(Settings):
     def _check_auxiliary(self) -> "GanConfig":
         if self.auxiliary > 0 and not self.has_auxiliary:
             raise ValueError("auxiliary: this family has no such classifier; leave it at 0")
+        return self
+
+    @model_validator(mode="after")
+    def _check_privacy(self) -> "GanConfig":
+        if self.privacy is None:
+            return self
+        if not self.can_be_private:
+            raise ValueError("privacy: this family cannot be trained with differential privacy; mlp and tabular can")
+        wrong = [f"{name} to {told}" for name, value, told in DEMANDS if getattr(self, name) != value]
+        if wrong:
+            raise ValueError(f"privacy: the guarantee would be lost; set {', '.join(wrong)}")
         return self
 
     @model_validator(mode="after")

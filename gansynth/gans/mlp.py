@@ -1,6 +1,6 @@
 """The fully connected conditional GAN of the textbooks (arXiv 1406.2661, 1411.1784): the floor to compare with."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -13,6 +13,7 @@ from gansynth.gans.base import GanConfig, LossName, SampleShape, with_default
 class MlpConfig(GanConfig):
     """Settings of the fully connected family."""
 
+    can_be_private: ClassVar[bool] = True
     kind: Literal["mlp"] = Field(default="mlp", description="A fully connected GAN: the floor.")
     latent_dim: int = Field(default=64, ge=1, description="Dimensions of the latent space.")
     width: int = Field(default=256, ge=1, description="Units of each hidden layer.")

@@ -39,6 +39,7 @@ class TabularConfig(GanConfig):
         description="Give the generator layers of their own for each class, instead of layers that all classes share.",
     )
     has_auxiliary: ClassVar[bool] = True
+    can_be_private: ClassVar[bool] = True
     auxiliary: float = with_default("auxiliary", 0.3)
     penalty: float = with_default("penalty", 0.2)
     kimg: float = with_default("kimg", 64)

@@ -17,13 +17,14 @@ import joblib
 
 from gansynth.artifacts import Manifest, answers, is_current, publish, read_manifest, verify
 from gansynth.cards import renew_card
-from gansynth.checkpoints import TrainedModel, load_model, read_classes
+from gansynth.checkpoints import TrainedModel, load_model, read_classes, read_guarantee
 from gansynth.errors import ArtifactError, StudyError
 from gansynth.generation.destinations import STAGE, batch_at, check_url_free, manifest_at, upload
 from gansynth.generation.plan import Batch
 from gansynth.generation.sampler import Sampler
 from gansynth.generation.shards import Shard, divide
 from gansynth.generation.stage import describe, finish, write_shards
+from gansynth.privacy import guarantee_in_words
 from gansynth.progress import Progress
 from gansynth.provenance import Origin, batch_seed
 from gansynth.remote import Remote, is_url
@@ -65,6 +66,7 @@ class Order:
     request: dict[str, Any]
     parents: dict[str, str]
     class_names: tuple[str, ...]
+    guarantee: str
 
     @property
     def place(self) -> Path:
@@ -86,6 +88,7 @@ class Order:
             model_digest=self.parents["model"],
             class_names=self.class_names,
             modality=self.study.modality.kind,
+            guarantee=self.guarantee,
         )
 
     @property
@@ -165,6 +168,7 @@ def order(run: Run, batch: Batch, out: Path | str, compute: ComputeConfig | None
         request=request,
         parents=parents,
         class_names=class_names,
+        guarantee=guarantee_in_words(read_guarantee(run.model(None))),
     )
 
 

@@ -17,6 +17,7 @@ from gansynth.generation.plan import class_counts
 from gansynth.generation.sampler import Candidates, Sampler
 from gansynth.generation.shards import Shard, candidates_for, divide, most_candidates
 from gansynth.generation.writers import FORMATS
+from gansynth.privacy import guarantee_in_words
 from gansynth.progress import Progress
 from gansynth.provenance import Origin, delivery_seed
 from gansynth.requests import model_parent, synthetic_request
@@ -98,7 +99,7 @@ def finish(draft: Draft, counts: Counter[str], settings: GenerationConfig, origi
     if counts["kept"] == 0:
         raise StudyError(
             f"generation.filters: all of {counts['candidates']} candidates are near copies of training rows; train with"
-            " more rows, or leave 'distance' out and mind the report on memorisation"
+            " more rows, or leave 'distance' out and mind the report on similarity"
         )
     draft.counts.update(counts)
     FORMATS[settings.format].finish(draft.path, origin)
@@ -151,4 +152,5 @@ def kept_blocks(
 
 def origin_of(study: Study, model: TrainedModel, digest: str, seed: int) -> Origin:
     """Return where the samples of a model come from; `digest` is the model's, `seed` that of its samples."""
-    return Origin(study.name, seed, study.source.licence, digest, model.class_names, study.modality.kind, model.schema)
+    about = (study.name, seed, study.source.licence, digest, model.class_names, study.modality.kind, model.schema)
+    return Origin(*about, guarantee_in_words(model.guarantee))

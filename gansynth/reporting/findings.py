@@ -10,8 +10,10 @@ import pandas as pd
 from pydantic import ValidationError
 
 from gansynth.artifacts import MANIFEST, Manifest, read_manifest
+from gansynth.checkpoints import read_guarantee
 from gansynth.errors import ArtifactError, first_line
 from gansynth.notes import read_columns
+from gansynth.privacy import Guarantee
 from gansynth.results import (
     ASSOCIATIONS_FILE,
     BLINDED_FILE,
@@ -50,6 +52,7 @@ class Findings:
         frames: Of a table, what the evaluation found of its columns and rows, by file, as `Summary` describes them.
         curves: What adversarial training recorded, a frame per generator, by the generator's label.
         quarantine: Sources that could not be used, each with `source` and `reason`.
+        guarantees: What differential privacy guarantees of the generators that were trained with it, by their label.
         columns: What ingestion found out about a table: `notes`, `findings`, `columns`; nothing of images.
         manifests: Manifest of every artifact found, by stage and by its path within the run folder.
     """
@@ -65,6 +68,7 @@ class Findings:
     frames: dict[str, pd.DataFrame]
     curves: dict[str, pd.DataFrame]
     quarantine: list[dict[str, str]]
+    guarantees: dict[str, Guarantee]
     columns: dict[str, Any]
     manifests: dict[str, dict[str, Manifest]]
 
@@ -132,6 +136,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         raise ArtifactError(f"{run.evaluation}: damaged ({reason}); delete it and evaluate again") from error
     units = [None, *range(study.evaluation.repetitions)]
     curves = {repetition_label(unit): _read_curves(run.model(unit) / METRICS_FILE) for unit in units}
+    found = {repetition_label(unit): read_guarantee(run.model(unit)) for unit in units if run.model(unit).exists()}
     # reports are passed on: the folders of the machine that made them are nobody's business
     source = study.source.model_copy(update={"path": Path(study.source.path).name})
     weights = study.evaluation.inception_weights
@@ -148,6 +153,7 @@ def read_findings(study: Study, run: Run, manifests: dict[str, dict[str, Manifes
         frames=of_tables,
         curves={label: frame for label, frame in curves.items() if not frame.empty},
         quarantine=_read_quarantine(run.dataset / QUARANTINE_FILE),
+        guarantees={label: guarantee for label, guarantee in found.items() if guarantee is not None},
         columns=read_columns(run.dataset),
         manifests=manifests,
     )

@@ -6,7 +6,7 @@ from gansynth import formats
 from gansynth.markup import escape
 from gansynth.markup import table as markdown_table
 from gansynth.notes import column_notes
-from gansynth.reporting import anomaly, columns, protocol, tables, words
+from gansynth.reporting import anomaly, columns, privacy, protocol, tables, words
 from gansynth.reporting.findings import Findings
 from gansynth.reporting.tables import Table
 
@@ -48,9 +48,12 @@ def render_markdown(findings: Findings, date: str) -> str:
         _table(tables.fidelity_table(findings)),
         _table(tables.class_fidelity_table(findings)),
         *_of_tables(findings),
-        "## Memorisation",
-        _bullets([escape(line) for line in words.memorisation(findings)]),
+        "## Similarity to training rows",
+        _bullets([escape(line) for line in words.similarity(findings)]),
         *_closest_rows(findings),
+        "## Privacy",
+        _bullets([escape(line) for line in privacy.lines(findings)]),
+        _table(privacy.attack_table(findings)),
         *_anomalies(findings),
         "## Synthetic samples",
         _table(tables.synthetic_table(findings)),

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from gansynth import formats
 from gansynth.notes import column_notes
-from gansynth.reporting import anomaly, figures, pictures, protocol, tables, words
+from gansynth.reporting import anomaly, figures, pictures, privacy, protocol, tables, words
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.table_page import table_parts
 from gansynth.reporting.templates import asset, environment
@@ -57,8 +57,11 @@ def render_page(findings: Findings, date: str) -> str:
         column_notes=column_notes(findings.columns),
         images=pictures.grid_pictures(findings.grid, FEW_PICTURES if many else pictures.MOST_PER_CLASS),
         class_fidelity=_class_fidelity(findings),
-        memorisation=words.memorisation(findings),
+        similarity=words.similarity(findings),
         chance=_chance(findings),
+        privacy=privacy.lines(findings),
+        exposure=privacy.chance(findings),
+        attacks=privacy.attack_table(findings),
         pairs=_pairs(findings),
         of_table=table_parts(findings),
         anomaly=anomaly.section(findings),
@@ -156,7 +159,7 @@ def _class_fidelity(findings: Findings) -> dict[str, Any]:
 
 
 def _chance(findings: Findings) -> Markup:
-    nearer = findings.summary.memorisation.share_nearer_to_training
+    nearer = findings.summary.similarity.share_nearer_to_training
     label = f"{formats.share(nearer)} of the synthetic samples lie nearer to a training row; one half is chance"
     return figures.chance_bar(nearer, label)
 

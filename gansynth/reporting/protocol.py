@@ -153,6 +153,8 @@ def describe_gan(study: Study) -> str:
         terms.append(f"LeCam regularisation of {gan.lecam:g}")
     if gan.feature_matching:
         terms.append(f"feature matching of {gan.feature_matching:g}")
+    if gan.privacy:
+        terms.append(f"differential privacy by noise of {gan.privacy.noise_multiplier:g} times the clipped gradient")
     augmented = formats.listed(list(gan.augmentation)) or "none"
     if gan.augmentation_control == "adaptive":
         augmented += f", adaptive from a share of {gan.augmentation_probability:g}"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from gansynth.artifacts import is_current, publish, read_manifest
 from gansynth.cards import CARD_FILE, renew_card
+from gansynth.checkpoints import read_guarantee
 from gansynth.errors import ArtifactError
+from gansynth.privacy import guarantee_in_words
 from gansynth.provenance import Origin, delivery_seed
 from gansynth.remote import Remote, is_url
 from gansynth.reporting.blinded import render_blinded
@@ -20,7 +22,7 @@ from gansynth.results import current_summary
 from gansynth.runs import Run
 from gansynth.study import Study
 
-LAYOUT = 5
+LAYOUT = 6
 PAGE_FILE = "index.html"
 MARKDOWN_FILE = "report.md"
 JSON_FILE = "report.json"
@@ -73,7 +75,8 @@ def _complete_card(study: Study, run: Run) -> None:
         return
     model_digest, class_names = read_manifest(directory).parents["model"], tuple(summary.train_rows)
     seed, kind = delivery_seed(study.seed, None), study.modality.kind
-    origin = Origin(study.name, seed, study.source.licence, model_digest, class_names, kind)
+    told = guarantee_in_words(read_guarantee(run.model(None)) if run.model(None).exists() else None)
+    origin = Origin(study.name, seed, study.source.licence, model_digest, class_names, kind, guarantee=told)
     renew_card(directory, origin, study.generation.format, summary)
 
 

@@ -5,9 +5,10 @@ import json
 from gansynth import formats
 from gansynth.arms import has_gan
 from gansynth.notes import row_notes
+from gansynth.privacy import Similarity
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.protocol import arm_descriptions
-from gansynth.results import Memorisation, TableFidelity, VerdictWord
+from gansynth.results import TableFidelity, VerdictWord
 from gansynth.runs import SETBACKS_FILE
 from gansynth.study import Study
 
@@ -55,9 +56,9 @@ def recommendation(findings: Findings) -> str:
     return told
 
 
-def memorisation(findings: Findings) -> list[str]:
-    """Return the memorisation numbers in words."""
-    found = findings.summary.memorisation
+def similarity(findings: Findings) -> list[str]:
+    """Return the distances to training rows in words."""
+    found = findings.summary.similarity
     nearer = formats.share(found.share_nearer_to_training)
     copies = formats.plural(found.near_copies, "sample lies", "samples lie")
     side = (
@@ -68,6 +69,17 @@ def memorisation(findings: Findings) -> list[str]:
         f"The median distance to the nearest training row is {formats.number(found.median_distance_ratio)} times that"
         " to the nearest held-out row; 1 means no pull towards the training rows, far below 1 means copies."
     )
+    record = (
+        "One sample in twenty lies within a distance of"
+        f" {formats.number(found.closest_training)} of its closest training record; with as many held-out rows, within"
+        f" {formats.number(found.closest_held_out)}."
+    )
+    if found.neighbour_ratio_training is not None and found.neighbour_ratio_held_out is not None:
+        record += (
+            " The distance to the nearest record is that to the second nearest times"
+            f" {formats.number(found.neighbour_ratio_training)} or less for as many, among held-out rows times"
+            f" {formats.number(found.neighbour_ratio_held_out)}: far smaller among training rows would mean copies."
+        )
     by_class = {name: row["c_t"] for name, row in class_fidelity(findings).items() if "c_t" in row}
     lowest = min(by_class, key=by_class.__getitem__, default=None)
     least = f", and least for {lowest}, {by_class[lowest]:+.1f}" if lowest is not None else ""
@@ -77,14 +89,14 @@ def memorisation(findings: Findings) -> list[str]:
         " more typical than real ones, as filters make them. Far above, they miss what the training rows show."
     )
     near = (
-        f"{copies} nearer to a training row than any held-out row of the class does; without memorisation about"
+        f"{copies} nearer to a training row than any held-out row of the class does; without copying about"
         f" {formats.count(round(found.near_copies_by_chance))} would, by chance."
     )
-    plain = [] if findings.summary.table is None else [_plain(findings.summary.table.memorisation)]
-    return [side, pull, copying, near, *plain, "These numbers describe likeness. They are no proof of privacy."]
+    plain = [] if findings.summary.table is None else [_plain(findings.summary.table.similarity)]
+    return [side, pull, record, copying, near, *plain, "These numbers describe likeness. They are no proof of privacy."]
 
 
-def _plain(found: Memorisation) -> str:
+def _plain(found: Similarity) -> str:
     nearer, ratio = formats.share(found.share_nearer_to_training), formats.number(found.median_distance_ratio)
     return formats.typeset(
         f"Compared cell by cell, without the embedding, {nearer} lie nearer to a training row, the ratio of the"

@@ -33,6 +33,8 @@ def _hindrance(study: Study, fabric: Fabric) -> str:
     """Return what of a training looks at all samples of a batch together; nothing if nothing does."""
     if fabric.world_size > 1:
         return "training in several processes"
+    if study.gan.privacy is not None:
+        return "gan.privacy"
     if study.gan.lecam > 0:
         return "gan.lecam"
     if study.gan.feature_matching > 0:

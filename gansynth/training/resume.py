@@ -18,10 +18,13 @@ from gansynth.training.loop import Players
 class Counters:
     """How far training has come.
 
-    `history` holds the logged metrics, one mapping per line; `setbacks` says why and when it was rolled back.
+    `history` holds the logged metrics, one mapping per line; `setbacks` says why and when it was rolled back. `taken`
+    counts, where training is private, every step that may have been taken, those among them that were lost when it was
+    killed.
     """
 
     step: int = 0
+    taken: int = 0
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
     setbacks: list[str] = field(default_factory=list)
@@ -32,6 +35,7 @@ def save_state(path: Path, players: Players, counters: Counters, request: str) -
     metadata = {
         "request": request,
         "step": str(counters.step),
+        "taken": str(counters.taken),
         "seconds": str(counters.seconds),
         "history": json.dumps(counters.history),
         "setbacks": json.dumps(counters.setbacks),
@@ -47,7 +51,7 @@ def load_state(path: Path, players: Players, request: str) -> Counters:
     """Restore the players in place and return the counters; start at zero if there is no state of this request."""
     try:
         with safe_open(path, framework="pt") as stored:
-            metadata = stored.metadata()
+            metadata = stored.metadata() or {}  # a file of others may have none
             if metadata.get("request") != request:
                 return Counters()
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  # not a mapping
@@ -59,8 +63,13 @@ def load_state(path: Path, players: Players, request: str) -> Counters:
         _restore_optimiser(getattr(players, name), _under(tensors, name))
     for key, value in _under(tensors, "memory").items():
         players.memory[key].copy_(value)
-    history, setbacks = json.loads(metadata["history"]), json.loads(metadata["setbacks"])
-    return Counters(int(metadata["step"]), float(metadata["seconds"]), history, setbacks)
+    return Counters(
+        step=int(metadata["step"]),
+        taken=int(metadata.get("taken", 0)),  # states of earlier versions are of trainings that were not private
+        seconds=float(metadata["seconds"]),
+        history=json.loads(metadata["history"]),
+        setbacks=json.loads(metadata["setbacks"]),
+    )
 
 
 def _tensors(players: Players) -> dict[str, Tensor]:

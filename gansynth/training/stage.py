@@ -23,23 +23,23 @@ from gansynth import processes
 from gansynth.artifacts import is_current, publish
 from gansynth.checkpoints import Networks, save_model
 from gansynth.datasets import load_dataset
-from gansynth.detectors import find_normal
 from gansynth.devices import launch, make_training_fabric
-from gansynth.errors import ArtifactError, StudyError, TrainingError
+from gansynth.errors import ArtifactError
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.base import Codec
-from gansynth.modalities.image import check_weights
 from gansynth.progress import Progress
 from gansynth.requests import dataset_parent, model_request
-from gansynth.runs import METRICS_FILE, SETBACKS_FILE, Run, repetition_label
+from gansynth.runs import GUARANTEE_FILE, METRICS_FILE, SETBACKS_FILE, Run, repetition_label
 from gansynth.samples import Samples
 from gansynth.seeding import derive_seed, seed_index, torch_generator
 from gansynth.splits import draw_split
 from gansynth.stopping import TERMINATED, stopping_postponed
 from gansynth.study import Study
+from gansynth.training.checks import check_sound, check_study, most_setbacks
 from gansynth.training.health import diversity, ended_alike, trouble, variations
 from gansynth.training.loop import AdversarialLoop, Players, build_players
 from gansynth.training.parts import more_parts
+from gansynth.training.private import PrivateLoop, guarantee_of
 from gansynth.training.resume import Counters, load_state, save_state
 from gansynth.training.teacher import fit_teacher
 
@@ -47,7 +47,6 @@ STATE_FILE = "state.safetensors"
 # logged lines and saved states of a training; each saved state falls on a logged line
 LOGGED_POINTS = 40
 SAVED_POINTS = 10
-MOST_SETBACKS = 3
 RATE_AFTER_SETBACK = 0.5
 GRID_COLUMNS = 8
 
@@ -86,17 +85,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     key = hashlib.sha256(json.dumps([request, parents], sort_keys=True).encode()).hexdigest()
     job = _Job(study, samples, repetition, work, key, run.progress)
     fabric = make_training_fabric(study.compute)
-    if study.gan.batch_size % fabric.world_size:
-        raise StudyError(
-            f"gan.batch_size: {fabric.world_size} processes cannot share {study.gan.batch_size} samples evenly; set it"
-            f" to a multiple of {fabric.world_size}"
-        )
-    modality = MODALITIES[study.modality.kind]
-    modality.check_classifier(study.evaluation.classifier, job.codec.shape, len(samples.class_names))
-    if study.evaluation.inception_weights:  # told now rather than after hours of training
-        check_weights(Path(study.evaluation.inception_weights))
-    if study.evaluation.anomaly is not None:
-        find_normal(samples.class_names, study.evaluation.anomaly, "evaluation.anomaly")
+    check_study(study, samples.class_names, len(samples), job.codec.shape, fabric.world_size)
     fit = partial(_fit_gan, job=job)
     if not fabric.is_global_zero:
         launch(fabric, study.compute, fit)
@@ -105,11 +94,7 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         draft.seconds = job.restore()[1].seconds  # of an interrupted training
         launch(fabric, study.compute, fit)
         players, counters = job.restore()
-        if len(counters.setbacks) > MOST_SETBACKS:
-            raise TrainingError(
-                f"gan: {counters.setbacks[-1]}, and a lower learning rate did not help {MOST_SETBACKS} times; lower"
-                " gan.learning_rate, raise gan.penalty or give more rows"
-            )
+        check_sound(study, counters)
         teacher = fit_teacher(study, samples, groups, seed_index(repetition))
         networks = Networks(players.average, players.discriminator, teacher.classifier)
         save_model(draft.path, study, networks, teacher.policy, teacher.losses, samples, rows)
@@ -117,6 +102,8 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
         (draft.path / METRICS_FILE).write_text("".join(lines))
         for grid in sorted(work.glob("grid-*.png")):
             (draft.path / grid.name).write_bytes(grid.read_bytes())
+        if guarantee := guarantee_of(study.gan, len(samples), counters.taken):
+            (draft.path / GUARANTEE_FILE).write_text(guarantee.model_dump_json(indent=1))
         if counters.setbacks:
             (draft.path / SETBACKS_FILE).write_text(json.dumps(counters.setbacks, indent=1))
         draft.counts.update(rows=len(samples), steps=counters.step, setbacks=len(counters.setbacks))
@@ -156,7 +143,8 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
     """Train to the end, saving the state on the way; the last state is the result.
 
     Where training goes wrong, it is rolled back to the last state that was sound and goes on at a lower learning rate,
-    but no more than MOST_SETBACKS times. Where memory runs out, it goes on from there with batches in parts.
+    but only so many times. Where memory runs out, it goes on from there with batches in parts. Training with
+    differential privacy does neither.
     """
     torch.set_num_threads(job.study.compute.threads)  # Fabric takes others in processes that it starts
     job.work.mkdir(parents=True, exist_ok=True)
@@ -165,7 +153,7 @@ def _fit_gan(fabric: Fabric, job: _Job) -> None:
             half.unlink()
     players, counters = job.restore()
     parts = 1
-    while len(counters.setbacks) <= MOST_SETBACKS:
+    while len(counters.setbacks) <= most_setbacks(job.study):
         try:
             stopped = _train_while_sound(fabric, job, players, counters, parts)
         except (MemoryError, RuntimeError) as error:
@@ -219,12 +207,13 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
             f"{job.work}: another process has its state elsewhere; put the run folder where all machines share it"
         )
     if counters.step == 0 and not counters.setbacks and fabric.is_global_zero:
-        for leftover in job.work.iterdir():  # of a training with other settings
-            leftover.unlink()
-        save_state(job.work / STATE_FILE, players, counters, job.key)
-    loop = AdversarialLoop(study.gan, players, job.samples, job.codec, fabric, job.seed, parts)
+        _begin(job, players, counters)
+    loop = _build_loop(job, players, fabric, parts)
     loop.rate_share = RATE_AFTER_SETBACK ** len(counters.setbacks)
-    real = variations(loop.values, job.samples.labels) if fabric.is_global_zero else {}
+    looks = fabric.is_global_zero and study.gan.privacy is None  # how much real rows vary would be told without noise
+    if study.gan.privacy is not None:
+        _save(loop, job, counters)
+    real = variations(loop.values, job.samples.labels) if looks else {}
     started, earlier = time.monotonic(), counters.seconds
     label = f"train {repetition_label(job.repetition)}"
     shown = Progress(job.progress_dir / f"{label.replace(' ', '-')}.json", label, loop.total_steps)
@@ -252,6 +241,31 @@ def _train_while_sound(fabric: Fabric, job: _Job, players: Players, counters: Co
     return None
 
 
+def _begin(job: _Job, players: Players, counters: Counters) -> None:
+    """Save the state of a training that begins, and remove what one with other settings has left."""
+    save_state(job.work / STATE_FILE, players, counters, job.key)
+    for leftover in job.work.iterdir():
+        if leftover.name != STATE_FILE:
+            leftover.unlink()
+
+
+def _build_loop(job: _Job, players: Players, fabric: Fabric, parts: int) -> AdversarialLoop:
+    gan = job.study.gan
+    if gan.privacy is None:
+        return AdversarialLoop(gan, players, job.samples, job.codec, fabric, job.seed, parts)
+    return PrivateLoop(gan, players, job.samples, job.codec, fabric, job.seed)
+
+
+def _save(loop: AdversarialLoop, job: _Job, counters: Counters) -> None:
+    """Save the state.
+
+    A private training counts the steps until the next time as taken now, since it may be killed before.
+    """
+    if isinstance(loop, PrivateLoop):
+        counters.taken += _until_saved(loop, counters.step)
+    save_state(job.work / STATE_FILE, loop.players, counters, job.key)
+
+
 def _take_stock(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapping[int, float], *, saved: bool) -> str:
     """Judge training by its log, with a look at its samples if it is to be saved, and save it if it is sound.
 
@@ -259,24 +273,34 @@ def _take_stock(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapp
     """
     fabric = loop.fabric
     if saved and fabric.is_global_zero:
-        counters.history[-1]["diversity"] = _look(loop, job, counters, real)
+        made = _look(loop, job, counters)
+        if real:
+            counters.history[-1]["diversity"] = diversity(made, real)
     found: str = fabric.broadcast(trouble(counters.history))
     if found:
         return f"{found} at step {counters.step}"
     if saved and fabric.is_global_zero:
-        save_state(job.work / STATE_FILE, loop.players, counters, job.key)
+        _save(loop, job, counters)
     return ""
 
 
 def _save_if_finite(loop: AdversarialLoop, job: _Job, counters: Counters, metrics: Mapping[str, Tensor]) -> None:
     """Save training that is about to be stopped, unless it went wrong after it was last looked at."""
     if all(value.isfinite() for value in metrics.values()):
+        if isinstance(loop, PrivateLoop):
+            counters.taken -= _until_saved(loop, counters.step)
         save_state(job.work / STATE_FILE, loop.players, counters, job.key)
 
 
 def _every(loop: AdversarialLoop, points: int) -> int:
     finest = max(1, loop.total_steps // LOGGED_POINTS)
     return finest * (LOGGED_POINTS // points)
+
+
+def _until_saved(loop: AdversarialLoop, step: int) -> int:
+    """Return how many steps there are from this one to the next saved state."""
+    every = _every(loop, SAVED_POINTS)
+    return min(every - step % every, loop.total_steps - step)
 
 
 def _out_of_time(fabric: Fabric, study: Study, counters: Counters) -> bool:
@@ -293,11 +317,8 @@ def _log_line(metrics: Mapping[str, Tensor], counters: Counters, study: Study) -
 
 
 @torch.no_grad()
-def _look(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapping[int, float]) -> float:
-    """Look at samples of the averaged generator, and return how diverse they are; save a picture, a row per class.
-
-    `real` says how much real rows vary, class by class.
-    """
+def _look(loop: AdversarialLoop, job: _Job, counters: Counters) -> dict[int, float]:
+    """Look at samples of the averaged generator: return how much they vary, and save a picture, a row per class."""
     n_classes, device = len(job.samples.class_names), loop.fabric.device
     random = torch_generator(job.study.seed, "grid", device=device)  # always the same latents
     labels = torch.arange(n_classes, device=device).repeat_interleave(GRID_COLUMNS)
@@ -306,4 +327,4 @@ def _look(loop: AdversarialLoop, job: _Job, counters: Counters, real: Mapping[in
     if draw := MODALITIES[job.study.modality.kind].draw:
         rows = [np.concatenate(row, axis=1) for row in made.reshape(n_classes, GRID_COLUMNS, *made.shape[1:])]
         (job.work / f"grid-{counters.step:07d}.png").write_bytes(draw(np.concatenate(rows)))
-    return diversity(variations(loop.codec.hold(made), labels.cpu().numpy()), real)
+    return variations(loop.codec.hold(made), labels.cpu().numpy())

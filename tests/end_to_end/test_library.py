@@ -57,7 +57,9 @@ def test_the_readme_five_calls_give_a_report(source: Path, tmp_path: Path) -> No
     found = json.loads((tmp_path / "run" / "report" / "report.json").read_text())
     assert set(found["arms"]) == {"real", "oversampled", "classical", "gan", "gan+classical"}
     assert found["verdict"]["against_real"] in {"helps", "no evidence", "harms", "underpowered"}
-    assert {"metric", "recommended_arm", "comparisons", "fidelity", "memorisation", "cost_seconds"} <= set(found)
+    assert {"metric", "recommended_arm", "comparisons", "fidelity", "similarity", "privacy", "cost_seconds"} <= set(
+        found
+    )
     delivered = load_synthetic(tmp_path / "run" / "synthetic")
     np.testing.assert_array_equal(delivered.counts, [12, 12, 12])
     assert found["verdict"]["sentence"] in (tmp_path / "run" / "synthetic" / "README.md").read_text()

@@ -181,7 +181,7 @@ def test_columns_and_rows_are_compared_with_held_out_ones_beside_what_real_rows_
     found = read_summary(run.evaluation).table
     assert found is not None
     assert 0 < found.real.column_distance < found.synthetic.column_distance < 1
-    assert found.memorisation.checked == 2 * 80
+    assert found.similarity.checked == 2 * 80
     distances = pd.read_parquet(run.evaluation / "column_distances.parquet")
     assert distances.groupby("repetition")["column"].agg(list).tolist() == [["age", "plan", "paid"]] * 2
     assert found.synthetic.column_distance == pytest.approx(distances["synthetic"].mean())
@@ -194,10 +194,10 @@ def test_columns_and_rows_are_compared_with_held_out_ones_beside_what_real_rows_
     assert {one["column"] for one in data["table"]["columns"]} == {"age", "plan", "paid"}
 
 
-def test_old_fidelity_of_a_table_is_measured_again_but_no_arm_is(churn: tuple[Study, Run]) -> None:
+def test_old_fidelity_is_measured_again_but_no_arm_is(churn: tuple[Study, Run]) -> None:
     study, _ = churn
-    assert "table_measures" in fidelity_request(study, 0)
-    assert "table_measures" not in arm_request(study, 0, "real")
+    assert "measures" in fidelity_request(study, 0)
+    assert "measures" not in arm_request(study, 0, "real")
 
 
 def test_the_report_tells_of_detectors(churn: tuple[Study, Run]) -> None:

@@ -3,8 +3,8 @@ import pytest
 from tables import SCHEMA, draw_rows
 
 from gansynth.evaluation.fidelity import Embedded
-from gansynth.evaluation.memorisation import closest_pairs, memorisation
 from gansynth.evaluation.rows import PlainSpace, closest_rows, detection_auc
+from gansynth.evaluation.similarity import closest_pairs, similarity
 from gansynth.samples import Samples, Schema
 
 
@@ -83,11 +83,11 @@ def test_a_table_of_copies_is_caught_without_an_embedding() -> None:
     training, held_out = draw_rows(80, 0), draw_rows(80, 1)
     space = PlainSpace(training)
     parts = [Embedded(space.points(rows), rows.labels) for rows in (training, held_out)]
-    copied = memorisation(*parts, parts[0], seed=0, distances=space.distances)
+    copied = similarity(*parts, parts[0], seed=0, distances=space.distances)
     assert copied.share_nearer_to_training > 0.9
     assert copied.near_copies == 80
     fresh = draw_rows(80, 2)
-    new = memorisation(*parts, Embedded(space.points(fresh), fresh.labels), seed=0, distances=space.distances)
+    new = similarity(*parts, Embedded(space.points(fresh), fresh.labels), seed=0, distances=space.distances)
     assert new.share_nearer_to_training == pytest.approx(0.5, abs=0.12)
 
 

@@ -38,7 +38,7 @@ def test_any_table_can_be_compared(table: pa.Table, tmp_path: Path) -> None:
         found = compared(parts, tmp_path / "any")
     # no number is infinite or missing, and rows are like themselves
     json.dumps(found.model_dump(), allow_nan=False)
-    assert found.memorisation.near_copies == 0
+    assert found.similarity.near_copies == 0
     shares = pd.read_parquet(tmp_path / "any" / "distributions.parquet")
     assert shares.groupby("column")["held_out"].sum().to_numpy() == pytest.approx(1)
 
@@ -64,6 +64,6 @@ def test_repetitions_are_averaged_and_told_apart(tmp_path: Path) -> None:
     assert mean.real.association_difference == pytest.approx(
         np.mean([one.real.association_difference for one in found])
     )
-    assert mean.memorisation.near_copies == sum(one.memorisation.near_copies for one in found)
+    assert mean.similarity.near_copies == sum(one.similarity.near_copies for one in found)
     for name in FRAMES:
         assert pd.read_parquet(tmp_path / name)["repetition"].unique().tolist() == [0, 1]

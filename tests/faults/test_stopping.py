@@ -1,15 +1,17 @@
 """Row 5: SIGTERM and Ctrl-C in each stage; the command line itself is ended in tests/pipelines/test_end_to_end.py."""
 
+import os
 import signal
 import time
 from functools import partial
 from pathlib import Path
 
 import pytest
-from children import Killed, check_sound, in_child
+from children import Killed, check_sound, in_child, watch_calls
 from cleanruns import Clean
 from safetensors import safe_open
 
+from gansynth.progress import Progress
 from gansynth.runs import Run
 from gansynth.training import train_repetition
 
@@ -34,6 +36,25 @@ def test_every_stage_ends_at_once_and_is_resumed(stage: str, clean: Clean, tmp_p
     assert ended.status in {ENDS[sent], 0}  # some are over before the signal arrives
     check_sound(root)
     clean.check_resumed(root)
+
+
+def tell_progress(folder: Path) -> None:
+    with Progress(folder / "ingest.json", "ingest", 3):
+        pass
+
+
+def interrupt_renaming() -> None:
+    def meet(event: str, _: object) -> None:
+        if event == "os.rename":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    watch_calls(meet)
+
+
+def test_progress_that_is_interrupted_while_it_is_written_leaves_nothing_once_it_goes_on(tmp_path: Path) -> None:
+    assert in_child(partial(tell_progress, tmp_path), interrupt_renaming).status == ENDS[signal.SIGINT]
+    tell_progress(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("sent", ENDS)

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from summaries import MEMORISATION
+from summaries import SIMILARITY, privacy
 
 from gansynth.artifacts import publish
 from gansynth.checkpoints import Networks, TrainedModel, load_model, read_classes, save_model
@@ -144,7 +144,8 @@ def put_evaluation() -> Callable[[Run, Study], Summary]:
                 label_agreement=0.95,
                 held_out_agreement=0.8,
             ),
-            memorisation=MEMORISATION,
+            similarity=SIMILARITY,
+            privacy=privacy("bar", "dot", "frame"),
             train_rows=rows,
             test_rows=rows,
             repetitions=rule.repetitions,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from summaries import SIMILARITY, privacy
 
 from gansynth.modalities.image.storage import encode_png
 from gansynth.results import (
@@ -17,7 +18,6 @@ from gansynth.results import (
     ArmSummary,
     Comparison,
     Fidelity,
-    Memorisation,
     Summary,
     Verdict,
 )
@@ -64,14 +64,8 @@ SUMMARY = Summary(
         label_agreement=0.9,
         held_out_agreement=0.8,
     ),
-    memorisation=Memorisation(
-        c_t=-0.4,
-        share_nearer_to_training=0.5,
-        median_distance_ratio=1,
-        near_copies=0,
-        near_copies_by_chance=0,
-        checked=100,
-    ),
+    similarity=SIMILARITY,
+    privacy=privacy("a"),
     train_rows={"a": 10},
     test_rows={"a": 10},
     repetitions=2,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from summaries import MEMORISATION
+from summaries import SIMILARITY, privacy
 
 from gansynth.arms import ARMS
 from gansynth.artifacts import publish, read_manifest
@@ -124,7 +124,8 @@ def _write_evaluation(
             held_out_agreement=0.8,
             **FIDELITY,
         ),
-        memorisation=MEMORISATION,
+        similarity=SIMILARITY,
+        privacy=privacy(*classes, repetitions=rule.repetitions),
         train_rows=train,
         test_rows=test,
         repetitions=rule.repetitions,

@@ -62,7 +62,8 @@ def test_json_carries_what_the_evaluation_found(reported: tuple[Study, Run]) -> 
         assert {field: data["arms"][name][field] for field in arm.model_dump()} == arm.model_dump()
         assert data["arms"][name]["metrics_sd"]["balanced_accuracy"] == pytest.approx(np.std(arm.values, ddof=1))
     assert data["comparisons"] == [one.model_dump() for one in summary.comparisons]
-    assert data["memorisation"] == summary.memorisation.model_dump()
+    assert data["similarity"] == summary.similarity.model_dump()
+    assert data["privacy"] == summary.privacy.model_dump()
     assert data["fidelity"]["kid"] == summary.fidelity.kid
     assert set(data["fidelity"]["per_class"]) == set(summary.train_rows)
     assert set(data["cost_seconds"]) == {"ingest", "train", "generate", "evaluate", "report"}

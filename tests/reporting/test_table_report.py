@@ -116,7 +116,7 @@ def test_the_closest_rows_stand_together_and_their_differing_cells_are_marked(
     reported: tuple[Run, TableFidelity],
 ) -> None:
     run, _ = reported
-    table = page_of(run).select_one("#memorisation table.closest")
+    table = page_of(run).select_one("#similarity table.closest")
     pairs = table("tbody")
     assert len(pairs) == 6
     marked = np.zeros(5, int)

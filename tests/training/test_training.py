@@ -99,6 +99,16 @@ def test_killed_and_resumed_training_ends_with_the_same_weights(tiny_study: Stud
     assert read_manifest(run.model(0)).seconds > 1000  # with what was spent before the end
 
 
+def test_a_state_of_others_is_not_gone_on_with(tiny_study: Study, make_run: MakeRun) -> None:
+    run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
+    state = run.model(0).with_name(".model.resume") / "state.safetensors"
+    state.parent.mkdir(parents=True)
+    save_file({"generator.first": np.zeros(3, dtype=np.float32)}, state)  # without metadata
+    counts = read_manifest(train_repetition(tiny_study, run, 0)).counts
+    assert (counts["steps"], counts["setbacks"]) == (40, 0)
+    assert not state.parent.exists()
+
+
 @pytest.mark.parametrize("kind", ["r1_r2", "r1"])
 def test_mixed_precision_trains_with_penalties_too(kind: str, tiny_study: Study, make_run: MakeRun) -> None:
     mixed = tiny_study.compute.model_copy(update={"precision": "bf16-mixed"})

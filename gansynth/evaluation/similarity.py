@@ -1,6 +1,7 @@
 """Whether synthetic samples repeat training rows: their distances, compared with those to held-out rows.
 
-This is a measure of similarity, not of privacy: a generator may pass it and still give its training rows away.
+This is a measure of similarity, not of privacy: a generator may pass it and still give its training rows away, which
+`membership` tries out.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from scipy.stats import rankdata
 
 from gansynth.errors import EvaluationError
 from gansynth.evaluation.fidelity import Distances, Embedded, Embeddings, distance_blocks
-from gansynth.results import Memorisation
+from gansynth.privacy import Similarity
 from gansynth.samples import Indices
 from gansynth.seeding import numpy_generator
 
@@ -33,17 +34,20 @@ class Pair(NamedTuple):
     held_out_distance: float
 
 
-def memorisation(
+def similarity(
     training: Embedded, held_out: Embedded, synthetic: Embedded, seed: int, distances: Distances = distance_blocks
-) -> Memorisation:
+) -> Similarity:
     """Compare how near synthetic samples lie to training rows and to held-out rows of their class.
 
     The nearest of many is nearer than the nearest of few, so both references hold equally many rows: the larger one
     is cut to the smaller one's size, 10 times at random, and the numbers go over all draws. A tie counts half.
 
     `near_copies` uses all rows and a bar per class, the smallest distance between a training and a held-out row.
-    `near_copies_by_chance` says how many samples would pass it without memorisation. `c_t` is the mean of `copying`
+    `near_copies_by_chance` says how many samples would pass it without copying. `c_t` is the mean of `copying`
     over the classes, weighted by their held-out rows.
+
+    The distance to the closest record and its ratio to that of the second closest are each told by their 5th percentile
+    over the samples, since copies are few: below what held-out rows give, samples lie at single training rows.
 
     Args:
         training: The rows that trained the generator.
@@ -56,31 +60,42 @@ def memorisation(
         EvaluationError: No class has rows of all three kinds.
     """
     nearer, ratios, near_copies, by_chance, checked = [], [], 0, 0.0, 0
+    closest: dict[str, list[Floats]] = {"training": [], "held_out": []}
+    neighbours: dict[str, list[Floats]] = {"training": [], "held_out": []}
     for label in np.unique(synthetic.labels).tolist():
         of_training, of_held_out = training.of_class(label), held_out.of_class(label)
         samples = synthetic.of_class(label)
         size = min(len(of_training), len(of_held_out))
         if size == 0:
             continue
-        random = numpy_generator(seed, "memorisation", label)
-        to_training = _nearest_in_draws(samples, of_training, size, random, distances)
-        to_held_out = _nearest_in_draws(samples, of_held_out, size, random, distances)
+        random = numpy_generator(seed, "similarity", label)
+        to_training, second_training = _nearest_in_draws(samples, of_training, size, random, distances)
+        to_held_out, second_held_out = _nearest_in_draws(samples, of_held_out, size, random, distances)
+        closest["training"].append(to_training.ravel())
+        closest["held_out"].append(to_held_out.ravel())
+        if size > 1:
+            neighbours["training"].append(_ratios(to_training, second_training))
+            neighbours["held_out"].append(_ratios(to_held_out, second_held_out))
         nearer.append(((to_training < to_held_out) + 0.5 * (to_training == to_held_out)).ravel())
-        ratios.append(((to_training + NEGLIGIBLE_DISTANCE) / (to_held_out + NEGLIGIBLE_DISTANCE)).ravel())
+        ratios.append(_ratios(to_training, to_held_out))
         bar = _nearest(of_training, of_held_out, distances)[1].min()
         near_copies += int((_nearest(samples, of_training, distances)[1] < bar).sum())
         by_chance += len(samples) / (len(of_held_out) + 1)
         checked += len(samples)
     if checked == 0:
         raise EvaluationError(
-            "memorisation: no class has training, held-out and synthetic samples; raise generation.amount"
+            "similarity: no class has training, held-out and synthetic samples; raise generation.amount"
         )
     cells = copying(training, held_out, synthetic, distances)
     weights = [len(held_out.of_class(label)) for label in cells]
-    return Memorisation(
+    return Similarity(
         c_t=float(np.average(list(cells.values()), weights=weights)),
         share_nearer_to_training=float(np.concatenate(nearer).mean()),
         median_distance_ratio=float(np.median(np.concatenate(ratios))),
+        closest_training=_fifth_percentile(closest["training"]),
+        closest_held_out=_fifth_percentile(closest["held_out"]),
+        neighbour_ratio_training=_fifth_percentile(neighbours["training"]) if neighbours["training"] else None,
+        neighbour_ratio_held_out=_fifth_percentile(neighbours["held_out"]) if neighbours["held_out"] else None,
         near_copies=near_copies,
         near_copies_by_chance=by_chance,
         checked=checked,
@@ -147,12 +162,27 @@ def _nearest(rows: Embeddings, reference: Embeddings, distances: Distances) -> t
 def _nearest_in_draws(
     rows: Embeddings, reference: Embeddings, size: int, random: np.random.Generator, distances: Distances
 ) -> Floats:
-    """Return the distances of N rows to the nearest of `size` random reference rows: shape (draws, N)."""
+    """Return the distances of N rows to the nearest and second nearest of `size` random reference rows.
+
+    The shape is (2, draws, N); the second nearest of one row is infinitely far.
+    """
     draws = [random.permutation(len(reference))[:size] for _ in range(DRAWS)]
-    smallest = np.empty((DRAWS, len(rows)))
+    smallest = np.full((2, DRAWS, len(rows)), np.inf)
+    count = min(2, size)
     for part, block in distances(rows, reference):
-        smallest[:, part] = [block[:, draw].min(axis=1) for draw in draws]
+        for number, draw in enumerate(draws):
+            smallest[:count, number, part] = np.partition(block[:, draw], count - 1, axis=1)[:, :count].T
     return smallest
+
+
+def _ratios(first: Floats, second: Floats) -> Floats:
+    """Return the ratios of distances, 1 where both are 0, as one axis."""
+    ratios: Floats = ((first + NEGLIGIBLE_DISTANCE) / (second + NEGLIGIBLE_DISTANCE)).ravel()
+    return ratios
+
+
+def _fifth_percentile(values: list[Floats]) -> float:
+    return float(np.percentile(np.concatenate(values), 5))
 
 
 def _rank_sum_z(first: Floats, second: Floats) -> float:
