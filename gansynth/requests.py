@@ -143,8 +143,12 @@ def arm_parents(study: "Study", run: Run, repetition: int, arm: str) -> dict[str
 
 
 def training_set_request(study: "Study") -> dict[str, Any]:
-    """Return what determines the training set that is delivered of a table, besides the verdict."""
-    return _recipe_request(study, None, tuned=True)
+    """Return what determines the training set that is delivered of a table, besides the verdict and the model.
+
+    The samples that it takes follow from the model and their own request. Their digest would not do for a parent: the
+    dataset card among them is completed later.
+    """
+    return {**_recipe_request(study, None, tuned=True), "synthetic": synthetic_request(study, None)}
 
 
 def training_set_parents(study: "Study", run: Run) -> dict[str, str]:
@@ -154,7 +158,8 @@ def training_set_parents(study: "Study", run: Run) -> dict[str, str]:
         ArtifactError: Something is not there, is damaged, or was made with other settings or from another dataset.
     """
     evaluated = _digest(run.evaluation, summary_request(study), summary_parents(study, run), "evaluate")
-    return {**dataset_parent(run), **synthetic_parents(study, run, None), "evaluation": evaluated}
+    model = {"model": synthetic_parents(study, run, None)["model"]}
+    return {**dataset_parent(run), **model, "evaluation": evaluated}
 
 
 def summary_parents(study: "Study", run: Run) -> dict[str, str]:
@@ -224,8 +229,7 @@ def expected(study: "Study", run: Run) -> Iterator[Expected]:
             yield Expected(place, "evaluate", request, {parent: places[parent] for parent in needed})
     yield Expected(run.evaluation, "evaluate", summary_request(study), evaluated)
     if study.modality.kind == "table":
-        parents = {"dataset": run.dataset, "model": run.model(None), "synthetic": run.synthetic(None)}
-        parents["evaluation"] = run.evaluation
+        parents = {"dataset": run.dataset, "model": run.model(None), "evaluation": run.evaluation}
         yield Expected(run.training_set, "evaluate", training_set_request(study), parents)
 
 

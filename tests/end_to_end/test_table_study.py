@@ -22,6 +22,7 @@ from gansynth.reporting import report
 from gansynth.requests import arm_request, fidelity_request
 from gansynth.results import read_summary
 from gansynth.runs import Run
+from gansynth.states import read_state
 from gansynth.study import STANDARD_ARMS, Study
 from gansynth.study_files import load_study, save_study
 from gansynth.training import train
@@ -62,6 +63,7 @@ def churn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Run]:
     folder = tmp_path_factory.mktemp("table")
     write_customers(folder)
     study, run = load_study(folder / "churn.toml"), Run(folder / "run")
+    save_study(study, run.study_file)
     for stage in (ingest, train, generate, evaluate, report):
         stage(study, run)
     return study, run
@@ -155,6 +157,15 @@ def test_near_duplicates_are_for_images_alone(churn: tuple[Study, Run]) -> None:
     ingest(study.model_copy(update={"source": source}), run)
     assert read_manifest(run.dataset) == before
     save_study(study, run.study_file)
+
+
+def test_a_run_that_is_done_stays_done(churn: tuple[Study, Run]) -> None:
+    study, run = churn
+    stamps = {path: path.stat().st_mtime_ns for path in run.root.rglob("manifest.json")}
+    assert read_state(run).words == "reported"
+    for stage in (ingest, train, generate, evaluate, report):
+        stage(study, run)
+    assert {path: path.stat().st_mtime_ns for path in run.root.rglob("manifest.json")} == stamps
 
 
 def test_every_arm_is_compared_and_tuning_ranks_nothing_anew(churn: tuple[Study, Run]) -> None:
