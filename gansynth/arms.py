@@ -118,10 +118,10 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "softened": f"real rows, half of each label from classifiers that did not see the row, {_TUNED}: the control"
         " for mere teaching",
         "smote": "real rows, smaller classes filled up by SMOTE",
-        "copies": f"as softened, and copies of real rows, labelled by these classifiers, {_TUNED}: the control for mere"
-        " numbers of rows",
+        "copies": f"as softened, and copies of real rows, all of their label from these classifiers, {_TUNED}: the"
+        " control for mere numbers of rows",
         "copies+smote": f"the same, and rows by SMOTE, {_TUNED}",
-        "gan": f"as copies, with a synthetic row in place of each copy, {_TUNED}",
+        "gan": f"as copies, with a synthetic row in place of each copy, labelled by all of the classifiers, {_TUNED}",
         "gan+smote": f"the same, and rows by SMOTE, {_TUNED}",
         "shuffled": _SHUFFLED,
     },

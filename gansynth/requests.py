@@ -25,7 +25,9 @@ MEASURES = 2
 
 def model_request(study: "Study", repetition: int | None) -> dict[str, Any]:
     """Return what determines a model: its rows, its generator's training and its teacher's."""
-    of_teacher = {"classifier", "steps", "batch_size", "learning_rate", "inner_folds", "inner_steps"}
+    of_teacher = {"steps", "batch_size", "learning_rate", "inner_folds", "inner_steps"}
+    if study.modality.kind == "image":  # the teacher of tables is always the same network
+        of_teacher |= {"classifier"}
     parts = _part(study, "modality", "scarcity", "split", "gan")
     if study.gan.privacy is None:  # as before there was this setting
         del parts["gan"]["privacy"]
@@ -250,8 +252,11 @@ def _evaluated(
 def _recipe_request(study: "Study", repetition: int | None, *, tuned: bool) -> dict[str, Any]:
     """Return what determines how an arm trains, and if it is `tuned` how it decides: with a view to the metric."""
     request = _evaluation_request(study, repetition)
-    for of_fidelity_alone in ("inception_weights", *(() if tuned else ("metric",))):
+    for of_fidelity_alone in ("inception_weights", "metric"):
         del request["evaluation"][of_fidelity_alone]
+    if tuned:
+        metric = study.evaluation.metric
+        request["decides_for"] = metric if metric == "balanced_accuracy" else "macro_f1"
     return request
 
 

@@ -21,11 +21,11 @@ PROVIDED_TEST_SHARE = 0.5
 def draw_split(dataset: Dataset, study: Study, repetition: int | None) -> Split:
     """Draw the training and test rows of a repetition; None draws the training rows of the delivered generator.
 
-    Test rows come first: half of the source's own test part, or a random share of every class. Rows whose
-    duplicate group has a row in the test part leave the training pool, and scarcity is then applied to what is
-    left. Repetitions must differ in their rows, or their spread would say nothing of other rows: so where the source
-    sets its test part apart, each takes a random share of the training rows as well. The delivered generator has no
-    test part: it may use every row outside the source's own test part.
+    Test rows come first: half of the source's own test part, or a random share of every class, duplicates with each
+    other. Rows whose duplicate group has a row in the test part leave the training pool, and scarcity is then applied
+    to what is left. Repetitions must differ in their rows, or their spread would say nothing of other rows: so where
+    the source sets its test part apart, each takes a random share of the training rows as well. The delivered generator
+    has no test part: it may use every row outside the source's own test part.
 
     Raises:
         StudyError: The scarcity names a class that is not there, or asks for a test part that is not there.
@@ -42,12 +42,13 @@ def draw_split(dataset: Dataset, study: Study, repetition: int | None) -> Split:
         test = _draw_test(dataset, study, provided, random)
         held_out = rows[dataset.is_test] if provided else test
         pool = np.setdiff1d(rows, held_out)
-    pool = pool[~np.isin(dataset.groups[pool], dataset.groups[held_out])]
+    repeats = np.isin(dataset.groups[pool], dataset.groups[held_out])
+    left_out, pool = pool[repeats], pool[~repeats]
     share = study.split.train_share if provided and repetition is not None else 1.0
     train = _thin(dataset, pool, study.scarcity, share, random)
-    _check(dataset, train, 2, "training")
+    _check(dataset, train, 2, "training", left_out)
     if repetition is not None:
-        _check(dataset, test, 1, "test")
+        _check(dataset, test, 1, "test", rows[:0])
     return Split(train=train, test=test)
 
 
@@ -124,6 +125,8 @@ def _uses_provided_test(dataset: Dataset, study: Study) -> bool:
 
 def _draw_test(dataset: Dataset, study: Study, provided: bool, random: np.random.Generator) -> Indices:
     chosen = []
+    groups = np.unique(dataset.groups, return_inverse=True)[1]
+    taken = np.zeros(len(dataset), dtype=np.bool_)
     for label in range(len(dataset.samples.class_names)):
         of_class = dataset.samples.labels == label
         if provided:
@@ -133,8 +136,39 @@ def _draw_test(dataset: Dataset, study: Study, provided: bool, random: np.random
             members = np.flatnonzero(of_class)
             count = max(1, round(len(members) * study.split.test_share))
         count = min(count, study.split.test_per_class or count)
-        chosen.append(random.permutation(members)[:count])
+        order = random.permutation(members)
+        if not provided:
+            _take_groups(taken, groups[order], count)
+            order = order[taken[groups[order]]]
+        chosen.append(order[:count])
     return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def _take_groups(taken: npt.NDArray[np.bool_], groups: Indices, count: int) -> None:
+    """Mark as many of a class's duplicate groups as hold `count` of its rows, those that are marked already among them.
+
+    Whole groups go to one part, so none of its rows is lost to both. One that holds more rows than are still wanted
+    stays for training, unless the others do not suffice.
+
+    Args:
+        taken: Which groups are marked, (groups,); is changed.
+        groups: That of each row of the class, in the order in which they are drawn, (N,).
+        count: How many rows are wanted.
+    """
+    members, first, sizes = np.unique(groups, return_index=True, return_counts=True)
+    missing, larger = count - int(sizes[taken[members]].sum()), []
+    for group, size in zip(members[np.argsort(first)].tolist(), sizes[np.argsort(first)].tolist(), strict=True):
+        if missing <= 0:
+            return
+        if taken[group]:
+            continue
+        if size > missing:
+            larger.append((size, group))
+            continue
+        taken[group] = True
+        missing -= size
+    if missing > 0 and larger:
+        taken[min(larger)[1]] = True
 
 
 def _thin(
@@ -149,12 +183,16 @@ def _thin(
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
-def _check(dataset: Dataset, rows: npt.NDArray[np.int64], least: int, part: str) -> None:
+def _check(dataset: Dataset, rows: Indices, least: int, part: str, left_out: Indices) -> None:
+    """Make sure that each class has at least so many rows; those left out repeat rows of the test part."""
     counts = dataset.samples.take(rows).counts
     if counts.min() < least:
         label = int(counts.argmin())
         name = shortened(dataset.samples.class_names[label])
+        repeated = dataset.samples.take(left_out).counts[label]
+        remedy = "modality.equal_rows = 'keep' keeps them" if dataset.samples.schema else "so they are left out"
+        why = f" ({repeated} more are equal to rows of the test part; {remedy})" if repeated else ""
         raise EvaluationError(
-            f"class {name!r}: {counts[label]} {part} row(s), at least {least} are"
+            f"class {name!r}: {counts[label]} {part} row(s){why}, at least {least} are"
             " needed; add samples, or leave the class out"
         )

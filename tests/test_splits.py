@@ -37,6 +37,23 @@ def test_duplicates_never_straddle_a_split(tiny_study: Study) -> None:
         data = dataset(groups=groups)
         split = draw_split(data, tiny_study, repetition)
         assert not set(groups[split.train]) & set(groups[split.test])
+        # whole groups go to one part, so none of their rows is lost to both
+        assert sorted([*split.train, *split.test]) == list(range(90))
+        np.testing.assert_array_equal(data.samples.take(split.test).counts, [6, 6, 6])
+
+
+def test_a_few_large_groups_leave_rows_for_both_parts(tiny_study: Study) -> None:
+    # of each class, half of the rows are equal, and all others come in pairs, some with rows of the next class
+    groups = np.concatenate(
+        [np.where(np.arange(30) < 15, start, start + 1 + np.arange(30) // 2) for start in (0, 8, 16)]
+    )
+    for repetition in range(5):
+        data = dataset(groups=groups)
+        split = draw_split(data, tiny_study, repetition)
+        assert not set(groups[split.train]) & set(groups[split.test])
+        assert data.samples.take(split.test).counts.max() <= 6
+        assert data.samples.take(split.test).counts.min() >= 1
+        assert data.samples.take(split.train).counts.min() >= 15
 
 
 def test_a_provided_test_part_is_used_and_its_duplicates_leave_training(tiny_study: Study) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,18 +28,21 @@ class Synthetic(NamedTuple):
         samples: The samples.
         labelled_as: Whose label each has, (M,): its own, unless labels are shuffled.
         targets: Label probabilities, (M, classes).
-        nearest: Which training row lies nearest in the teacher's embedding, (M,).
+        nearest: Which training row lies nearest in the teacher's embedding, (M,); of copies, the row itself.
+        copied: Whether they are copies of training rows.
     """
 
     samples: Samples
     labelled_as: Indices
     targets: Floats
     nearest: Indices
+    copied: bool = False
 
     def among(self, seen: npt.NDArray[np.bool_]) -> "Synthetic":
         """Return those whose nearest training row is among the ones seen, (N,)."""
         kept = seen[self.nearest]
-        return Synthetic(self.samples.take(kept), self.labelled_as[kept], self.targets[kept], self.nearest[kept])
+        taken = self.samples.take(kept)
+        return Synthetic(taken, self.labelled_as[kept], self.targets[kept], self.nearest[kept], self.copied)
 
 
 def prepare_synthetic(
@@ -64,19 +67,6 @@ def prepare_synthetic(
     return Synthetic(labelled, labelled_as, targets, nearest)
 
 
-def copy_rows(made: Samples, real: Samples, study: Study, repetition: int) -> Samples:
-    """Return a training row of the same class, drawn at random, for each synthetic sample.
-
-    What helps with them, more rows whose labels a committee gives, is no merit of a generator.
-    """
-    random = numpy_generator(study.seed, "copies", repetition)
-    rows = np.empty(len(made), dtype=np.int64)
-    for label in np.unique(made.labels):
-        of_class = made.labels == label
-        rows[of_class] = random.choice(np.flatnonzero(real.labels == label), int(of_class.sum()))
-    return real.take(rows)
-
-
 def _training_labels(study: Study, asked: Floats, told: Floats) -> Floats:
     labels = study.evaluation.labels
     return asked if labels == "hard" else told if labels == "teacher" else (asked + told) / np.float32(2)
@@ -95,11 +85,13 @@ class Lesson(NamedTuple):
     Attributes:
         committee: The classifiers.
         targets: Label probabilities of the real rows seen, (N, K).
+        of_real: What members that did not see a real row say of it, (M, K); nothing that counts, of a row not seen.
         held: The fold whose rows are not seen, neither by the arm nor by who teaches; None if all rows are seen.
     """
 
     committee: Committee
     targets: Floats
+    of_real: Floats
     held: int | None
 
     def teach(self, values: Values) -> Floats:
@@ -110,10 +102,26 @@ class Lesson(NamedTuple):
 def give_lesson(study: Study, real: Samples, committee: Committee, held: int | None = None) -> Lesson:
     """Let a committee say half of the label of each real row seen, unless the study's own classifier knows better."""
     name = study.evaluation.classifier
-    targets = real.one_hot
+    targets, of_real = real.one_hot, committee.out_of_fold(held)
     if name not in ESTIMATORS or name in committee.surpassed:
-        targets = (targets + committee.out_of_fold(held)) / np.float32(2)
-    return Lesson(committee, targets[committee.fold_of != held], held)
+        targets = (targets + of_real) / np.float32(2)
+    return Lesson(committee, targets[committee.fold_of != held], of_real, held)
+
+
+def copy_rows(made: Samples, real: Samples, lesson: Lesson, study: Study, repetition: int) -> Synthetic:
+    """Return a copy of a training row of the same class, drawn at random, for each synthetic sample.
+
+    What helps with them, more rows whose labels a committee gives, is no merit of a generator. As those of real rows,
+    their labels are by members that did not see the row; others would repeat what they were told of it.
+    """
+    random = numpy_generator(study.seed, "copies", repetition)
+    rows = np.empty(len(made), dtype=np.int64)
+    for label in np.unique(made.labels):
+        of_class = made.labels == label
+        rows[of_class] = random.choice(np.flatnonzero(real.labels == label), int(of_class.sum()))
+    copies = real.take(rows)
+    targets = _training_labels(study, copies.one_hot, lesson.of_real[rows])
+    return Synthetic(copies, np.arange(len(rows)), targets, rows, copied=True)
 
 
 _LAST_COMMITTEE: dict[tuple[int, str, str], Committee] = {}
@@ -133,16 +141,16 @@ def call_committee(study: Study, real: Samples, groups: Indices, repetition: int
             " teaches the arms softened, copies and gan; give more rows"
         )
     seed = derive_seed(study.seed, "committee", repetition)
-    key = (seed, study.evaluation.classifier, _digest(real.values, real.labels, fold_of))
+    key = (seed, study.evaluation.classifier, _digest(real, fold_of))
     if key not in _LAST_COMMITTEE:
         _LAST_COMMITTEE.clear()  # first, for two of them may take too much memory
         _LAST_COMMITTEE[key] = Committee(real, fold_of, study.evaluation.classifier, seed)
     return _LAST_COMMITTEE[key]
 
 
-def _digest(*arrays: npt.NDArray[Any]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
+def _digest(real: Samples, fold_of: Indices) -> str:
+    digest = hashlib.sha256(repr(real.schema).encode())
+    for array in (real.values, real.labels, fold_of):
         digest.update(array.tobytes())
     return digest.hexdigest()
 
@@ -150,9 +158,9 @@ def _digest(*arrays: npt.NDArray[Any]) -> str:
 def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None, lesson: Lesson | None = None) -> Diet:
     """Return what an arm's classifier is trained on.
 
-    Without classical augmentation `mix.ratio` of every class's part of a batch is synthetic. With it that is the share
-    of the rarest class, and a class that has n times its rows takes less by the square root of n: where real rows
-    abound, synthetic ones only take their place.
+    Of rows of tables, `mix.ratio` of all weight is synthetic. Of images, it is that share of every class's part of a
+    batch; with classical augmentation, of the rarest class's, and one that has n times its rows takes less by the
+    square root of n: where real rows abound, synthetic ones only take their place.
     """
     diet = Diet(real, arm.balanced, arm.weighted, mix.policy)
     if lesson:
@@ -161,7 +169,8 @@ def build_diet(arm: Arm, mix: Mix, real: Samples, synthetic: Synthetic | None, l
         return diet
     counts = real.counts
     rarest = counts[counts > 0].min()  # a fold may have no row of a class whose rows are all duplicates of each other
-    rarity = np.sqrt(rarest / counts.clip(min=rarest)) if arm.augmented else np.ones(len(counts))
+    by_class = arm.augmented and real.modality == "image"
+    rarity = np.sqrt(rarest / counts.clip(min=rarest)) if by_class else np.ones(len(counts))
     shares = (mix.ratio * rarity).astype(np.float32)
     return replace(diet, synthetic=synthetic.samples, synthetic_targets=synthetic.targets, shares=shares)
 
@@ -209,7 +218,8 @@ def choose_mix(
         if committee is None:
             return None, synthetic
         lesson = give_lesson(study, real, committee, held)
-        told = lesson.teach(synthetic.samples.values)[synthetic.labelled_as]
+        says = lesson.of_real[synthetic.nearest] if synthetic.copied else lesson.teach(synthetic.samples.values)
+        told = says[synthetic.labelled_as]
         return lesson, synthetic._replace(targets=_training_labels(study, synthetic.samples.one_hot, told))
 
     def diet_of(mix: Mix, seen: npt.NDArray[np.bool_]) -> Diet:

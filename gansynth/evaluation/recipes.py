@@ -70,10 +70,11 @@ def prepare(study: Study, run: Run, repetition: int | None, arm: str, dataset: D
     if model is not None and spec.synthetic:
         shards = run.synthetic(repetition)
         made = load_synthetic(shards, model.schema)
-        if spec.copied:
-            made = copy_rows(made, real, study, index)
-        said = lesson.teach(made.values) if lesson else load_teacher_probabilities(shards)
-        synthetic = prepare_synthetic(made, said, model, study, index, spec)
+        if lesson and spec.copied:
+            synthetic = copy_rows(made, real, lesson, study, index)
+        else:
+            said = lesson.teach(made.values) if lesson else load_teacher_probabilities(shards)
+            synthetic = prepare_synthetic(made, said, model, study, index, spec)
         mix, losses = choose_mix(study, spec, model, real, groups, synthetic, index, committee)
     diet = build_diet(spec, mix, real, synthetic, lesson)
     plain = np.ones(len(real.class_names), np.float32)

@@ -6,10 +6,12 @@ that they were asked for, are not what was measured.
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, Field
 
+from gansynth.arms import ARMS
 from gansynth.artifacts import is_current, publish
 from gansynth.classifiers import rows_taken
 from gansynth.datasets import load_dataset
@@ -44,7 +46,7 @@ def compose_training_set(study: Study, run: Run) -> Path:
     """Publish the training set of the recommended arm, from all training rows of the run and its delivered samples.
 
     `training_set.parquet` has the columns of the source with its label, `sample_weight`, and `sample_origin`: "real",
-    "smote" or "synthetic". `decision.json` is a `Decision`.
+    "smote", "copy" or "synthetic". `decision.json` is a `Decision`.
     """
     request, parents = training_set_request(study), training_set_parents(study, run)
     if is_current(run.training_set, request, parents):
@@ -56,7 +58,10 @@ def compose_training_set(study: Study, run: Run) -> Path:
         taken = rows_taken(study, recipe.diet, seed_index(None), "arm")
         row, label, weights = divided(taken.targets, taken.weights)
         lines = Samples(taken.rows.values[row], label, taken.rows.class_names, taken.rows.schema)
-        beside = {"sample_weight": pa.array(weights), "sample_origin": pa.array(taken.origins[row].tolist())}
+        origins = taken.origins[row]
+        if ARMS["table"][arm].copied:
+            origins = np.where(origins == "synthetic", "copy", origins)
+        beside = {"sample_weight": pa.array(weights), "sample_origin": pa.array(origins.tolist())}
         table = MODALITIES["table"].to_arrow(lines, beside, (), 1)
         pq.write_table(table, draft.path / TRAINING_SET_FILE, compression="zstd")
         decision = Decision(

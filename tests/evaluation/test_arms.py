@@ -4,9 +4,9 @@ import numpy as np
 from shapes import draw_shapes
 
 from gansynth.arms import ARMS
-from gansynth.evaluation.arms import Mix, Synthetic, build_diet, copy_rows
-from gansynth.samples import Samples
-from gansynth.sections import SourceConfig
+from gansynth.evaluation.arms import Mix, Synthetic, build_diet, copy_rows, give_lesson
+from gansynth.modalities.table.teachers import Committee
+from gansynth.samples import Column, Samples, Schema
 from gansynth.study import Study
 
 
@@ -45,12 +45,25 @@ def test_a_share_of_nothing_is_the_arm_without_a_gan() -> None:
     assert diet.policy == "affine"
 
 
-def test_copies_are_training_rows_of_the_classes_of_synthetic_ones() -> None:
-    real, synthetic = scarce(40, 20, 4), made().samples.take(np.arange(5, 90))
-    copies = copy_rows(synthetic, real, Study(name="s", source=SourceConfig(path="x")), repetition=0)
-    np.testing.assert_array_equal(copies.labels, synthetic.labels)
-    rows = {(label, values.tobytes()) for label, values in zip(real.labels, real.values, strict=True)}
-    assert {(label, values.tobytes()) for label, values in zip(copies.labels, copies.values, strict=True)} <= rows
+def test_copies_are_training_rows_with_the_words_of_those_who_did_not_see_them() -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [60, 20])
+    schema = Schema((Column("x", "numeric", "double"),), Column("y", "categorical", "string", ("no", "yes")))
+    real = Samples(random.normal(labels[:, None], 1, (80, 1)), labels, ("no", "yes"), schema)
+    asked = np.repeat([0, 1], [30, 50])
+    synthetic = Samples(np.zeros((80, 1)), asked, ("no", "yes"), schema)
+    parts = {"modality": {"kind": "table", "label": "y"}, "evaluation": {"labels": "teacher"}}
+    study = Study.model_validate({"name": "s", "source": {"path": "x"}, **parts})
+    committee = Committee(real, np.arange(80) % 4, "hist_gradient_boosting", 0)
+    lesson = give_lesson(study, real, committee)
+    copies = copy_rows(synthetic, real, lesson, study, repetition=0)
+    np.testing.assert_array_equal(copies.samples.labels, asked)
+    np.testing.assert_array_equal(copies.samples.values, real.values[copies.nearest])
+    np.testing.assert_array_equal(copies.targets, committee.out_of_fold()[copies.nearest])
+    assert not np.allclose(copies.targets, lesson.teach(copies.samples.values))
+    kept = copies.among(committee.fold_of != 2)
+    assert kept.copied
+    assert not (committee.fold_of[kept.nearest] == 2).any()
 
 
 def test_a_class_that_a_fold_has_no_row_of_counts_as_the_rarest() -> None:

@@ -111,6 +111,20 @@ def test_smote_lifts_every_class_and_leaves_real_rows_alone(positives: int) -> N
     assert set(towns[~np.isnan(towns)]) <= {0.0, 1.0, 2.0}
 
 
+def test_a_class_of_one_row_keeps_smote_from_no_other_class() -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [100, 20, 1])
+    numbers, whole = random.normal(size=121), random.integers(0, 1000, 121)
+    schema = Schema((NUMBER, Column("whole", "integer", "int64")), LABEL)
+    real = Samples(np.column_stack([numbers, whole]).astype(np.float64), labels, ("a", "b", "c"), schema)
+    made = smote(real, 0)
+    assert made.counts.tolist() == [100] * 3
+    more, of = made.values[len(real) :], made.labels[len(real) :]
+    assert not np.isin(more[of == 1, 0], numbers).any()
+    np.testing.assert_array_equal(more[of == 2], np.tile(real.values[-1], (99, 1)))
+    np.testing.assert_array_equal(more[:, 1], np.rint(more[:, 1]))
+
+
 def test_a_committee_is_less_sure_of_rows_that_it_did_not_see() -> None:
     train, test = rows(), rows(seed=1)
     committee = Committee(train, folds(train), "hist_gradient_boosting", 0)

@@ -45,6 +45,13 @@ class TableConfig(Settings):
         " as the most frequent of them.",
     )
 
+    equal_rows: Literal["group", "keep"] = Field(
+        default="group",
+        description="`group`: rows whose cells are equal count as copies of each other, and all train or all test;"
+        " `keep`: they are rows like others, as in tables of few columns with few categories, where equal rows are"
+        " different cases.",
+    )
+
     @property
     def classical(self) -> tuple[str, ...]:
         """The candidate policies of classical augmentation."""

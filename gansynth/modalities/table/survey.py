@@ -73,7 +73,7 @@ def survey(table: pa.Table, config: TableConfig) -> Survey:
         samples=samples,
         rows=rows,
         unusable=prepared.unusable,
-        groups=find_equal_rows(samples.values),
+        groups=find_equal_rows(samples.values) if config.equal_rows == "group" else np.arange(len(samples)),
         findings=[*findings, *mixed, *find_leaks(samples)],
         statistics=statistics(samples),
     )
