@@ -4,6 +4,8 @@ A request is the part of a study that determines an artifact's content; its mani
 artifact holds it to the study and to the other artifacts first, so that work of different settings never mixes.
 """
 
+import hashlib
+import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -263,8 +265,21 @@ def _recipe_request(study: "Study", repetition: int | None, *, tuned: bool) -> d
 def _evaluation_request(study: "Study", repetition: int | None) -> dict[str, Any]:
     """Return what determines both the arms and the fidelity of a repetition."""
     settings = study.evaluation.model_dump(mode="json", exclude=NO_CONTENT)
-    parts = _part(study, "modality", "scarcity", "split")
+    parts = {**_part(study, "modality", "scarcity", "split"), **_own_code(study.evaluation.classifier)}
     return {**parts, "evaluation": settings, "precision": study.compute.precision, "repetition": repetition}
+
+
+def _own_code(classifier: str) -> dict[str, str]:
+    """Return the digest of the file of a user's own classifier, `package.module:Class`; none of other ones."""
+    module = classifier.rpartition(":")[0]
+    first, *rest = module.split(".")
+    spec = importlib.util.find_spec(first) if first else None
+    if spec is None:
+        return {}
+    places = [Path(place, *rest) for place in spec.submodule_search_locations or ()]
+    files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
+    found = next((file for file in [*files, Path(spec.origin or "")] if file.is_file()), None)
+    return {} if found is None else {"classifier_code": hashlib.sha256(found.read_bytes()).hexdigest()}
 
 
 def _part(study: "Study", *names: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The training set of a table's recommended arm: who learns from it has what was measured."""
 
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -101,6 +103,24 @@ def test_another_metric_lets_tuned_arms_decide_anew_and_no_other(evaluated: tupl
     asked = {arm: arm_request(study, 0, arm) == arm_request(changed, 0, arm) for arm in study.evaluation.arms}
     assert asked == {"real": True, "threshold": False, "smote": True, "gan+smote": False}
     assert training_set_request(study) != training_set_request(changed)
+
+
+def test_another_class_behind_the_name_of_the_classifier_is_trained_anew(
+    evaluated: tuple[Study, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, _ = evaluated
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_package").mkdir()
+    (tmp_path / "own_package" / "__init__.py").touch()
+    asked = []
+    for place, name in (("own_classifier.py", "own_classifier"), ("own_package/inner.py", "own_package.inner")):
+        named = study.evaluation.model_copy(update={"classifier": f"{name}:Mine"})
+        for code in ("class Mine: pass", "class Mine: depth = 3"):
+            (tmp_path / place).write_text(code)
+            asked.append(arm_request(study.model_copy(update={"evaluation": named}), 0, "real"))
+    assert asked[0] != asked[1]
+    assert asked[2] != asked[3]
+    assert asked[0]["classifier_code"] == hashlib.sha256(b"class Mine: pass").hexdigest() == asked[2]["classifier_code"]
 
 
 def test_it_is_composed_anew_only_if_something_changed(evaluated: tuple[Study, Run]) -> None:
