@@ -32,7 +32,7 @@ from gansynth.study_files import save_study
 
 MOST_CLASSES = 5000
 """Of images. Class probabilities are held for every sample and class at once."""
-OF_INGESTION = {"kind", "size", "channels", "fit", "label", "columns"}
+OF_INGESTION = {"kind", "size", "channels", "fit", "label", "columns", "equal_rows"}
 """Settings of a modality that decide what is read; all others decide what is made of it."""
 
 

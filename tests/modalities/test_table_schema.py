@@ -320,6 +320,12 @@ def test_statistics_duplicates_and_nulls_are_counted() -> None:
     assert found.groups[0] == found.groups[1]
 
 
+def test_equal_rows_are_cases_of_their_own_where_a_study_says_so() -> None:
+    table = pa.table({"label": ["a", "b", "a", "b"], "x": [1, 1, 1, 2]})
+    grouped, kept = (survey(table, TableConfig(label="label", equal_rows=how)) for how in ("group", "keep"))
+    assert (grouped.duplicates, kept.duplicates) == (2, 0)
+
+
 @given(st.lists(st.tuples(st.sampled_from([0.0, 1.0, math.nan]), st.sampled_from([0.0, math.nan])), min_size=1))
 def test_rows_share_a_group_if_all_their_cells_are_equal(rows: list[tuple[float, float]]) -> None:
     groups = find_equal_rows(np.array(rows))
