@@ -13,10 +13,13 @@ import pytest
 from bs4 import BeautifulSoup
 from tables import SCHEMA, draw_rows
 
+from gansynth import formats
 from gansynth.evaluation.tables import compare_tables, summarise_tables
 from gansynth.reporting import report
 from gansynth.reporting.column_figures import range_texts
+from gansynth.reporting.findings import read_findings, read_manifests
 from gansynth.reporting.teaching import arms_of_table, shares
+from gansynth.reporting.words import headline
 from gansynth.results import SUMMARY_FILE, TableFidelity, read_summary
 from gansynth.runs import Run
 from gansynth.samples import Samples, Schema
@@ -172,6 +175,26 @@ def test_the_protocol_says_how_tables_are_measured(
 )
 def test_the_ends_of_a_histogram_are_told_in_words(kind: str, low: float, high: float, told: tuple[str, str]) -> None:
     assert range_texts(pd.DataFrame({"low": [low, high], "high": [low, high]}), kind) == told
+
+
+@pytest.mark.parametrize(
+    ("arms", "beside"),
+    [
+        (("real", "threshold", "smote", "copies+smote", "copies", "gan+smote"), ["threshold", "copies+smote"]),
+        (("real", "smote", "copies", "gan"), ["copies"]),
+        (("real", "gan"), ["real"]),
+    ],
+)
+def test_recall_stands_beside_that_of_arms_whose_decisions_are_tuned_too(
+    tmp_path: Path, make_run: MakeRun, arms: tuple[str, ...], beside: list[str]
+) -> None:
+    of_table = {"kind": "table", "label": "left"}
+    study, run = make_run(tmp_path, ("no", "yes"), arms=arms, repetitions=2, optional=False, modality=of_table)
+    findings = read_findings(study, run, read_manifests(study, run))
+    _, value, remark = next(tile for tile in headline(findings) if tile[0] == "Recall of the rare classes")
+    recall = {arm: formats.share(findings.summary.arms[arm].recall["yes"]) for arm in arms}
+    assert value == recall[arms[-1]]
+    assert remark == f"{arms[-1]}; " + ", ".join(f"{recall[arm]} {arm}" for arm in beside)
 
 
 def table_study(**evaluation: object) -> Study:
