@@ -102,8 +102,8 @@ from a committee of classifiers fitted on the real training rows (half of each, 
 `soft`, and none, if it is `hard`), and half of each real row's label came from it too, unless the study's own
 classifier ranks rows as well as the committee does. The rows here have the class that they were asked for and, beside
 it, probabilities by one small network, the teacher (`teacher_probability` and the like). Adding them to the training
-rows as they are is not what was measured, and may gain less. What was measured, real rows included, lies in the run folder:
-`training_set/training_set.parquet`, with the labels and weights of the recommended arm.
+rows as they are is not what was measured, and may gain less. What was measured, real rows included, lies in the run
+folder: `training_set/training_set.parquet`, with the labels and weights of the recommended arm.
 
 """
 """What the gain of tables was measured with, which is not what is delivered."""
