@@ -94,7 +94,8 @@ def _teaching(study: Study, arms: dict[str, Arm]) -> str:
     if copied := [name for name, spec in arms.items() if spec.copied]:
         told += (
             f" In {formats.listed(copied)}, a random training row of the same class takes the place of each synthetic"
-            " one, with a label by the same rule: what such an arm gains is no merit of the generator."
+            " one; what the committee says of it is by members that did not see that row. What such an arm gains is no"
+            " merit of the generator."
         )
     return (
         f"{told} Where a fold judges a share of synthetic rows, neither the classifier nor who taught it has seen the"
