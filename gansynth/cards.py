@@ -5,13 +5,13 @@ can be renewed; they stay as they are.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from gansynth import formats
 from gansynth.arms import DESCRIPTIONS, has_gan
 from gansynth.artifacts import amend, file_digest, read_manifest
+from gansynth.hub import front_matter
 from gansynth.markup import escape, table
 from gansynth.privacy import Estimate
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
@@ -19,17 +19,6 @@ from gansynth.results import Summary
 
 CARD_FILE = "README.md"
 LONGEST_NAME = 60
-
-HUB_LICENCES = {
-    "apache-2.0": "Apache-2.0", "bsd-2-clause": "BSD-2-Clause", "bsd-3-clause": "BSD-3-Clause",
-    "cc-by-3.0": "CC-BY-3.0", "cc-by-4.0": "CC-BY-4.0", "cc-by-nc-4.0": "CC-BY-NC-4.0",
-    "cc-by-nc-sa-4.0": "CC-BY-NC-SA-4.0", "cc-by-sa-3.0": "CC-BY-SA-3.0", "cc-by-sa-4.0": "CC-BY-SA-4.0",
-    "cc0-1.0": "CC0-1.0", "mit": "MIT", "odbl": "ODbL-1.0", "odc-by": "ODC-By-1.0", "pddl": "PDDL-1.0",
-}  # fmt: skip
-"""Identifiers of the Hugging Face hub and those of SPDX; any other licence is "other" to the hub, with its name."""
-
-SIZE_CATEGORIES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
-LARGEST_CATEGORY = "n>1M"
 
 FILTERS = {
     "teacher": "low probability of the label by a classifier trained on the real training rows",
@@ -109,11 +98,12 @@ own view of the rows. That it finds nothing is no proof of privacy either."""
 
 TAUGHT = """\
 **These rows carry other labels than those that were measured.** In the arms with a GAN, synthetic rows had their labels
-from a committee of classifiers fitted on the real training rows, unless `evaluation.labels` of the study is `hard`, and
-half of each real row's label came from it too. The rows here have the class that they were asked for and, beside it,
-probabilities by one small network, the teacher (`teacher_probability` and the like). Adding them to the training rows
-as they are is not what was measured, and may gain less. What was measured, real rows included, lies in the run folder:
-`training_set/training_set.parquet`, with the labels and weights of the recommended arm.
+from a committee of classifiers fitted on the real training rows (half of each, if `evaluation.labels` of the study is
+`soft`, and none, if it is `hard`), and half of each real row's label came from it too, unless the study's own
+classifier ranks rows as well as the committee does. The rows here have the class that they were asked for and, beside
+it, probabilities by one small network, the teacher (`teacher_probability` and the like). Adding them to the training
+rows as they are is not what was measured, and may gain less. What was measured, real rows included, lies in the run
+folder: `training_set/training_set.parquet`, with the labels and weights of the recommended arm.
 
 """
 """What the gain of tables was measured with, which is not what is delivered."""
@@ -123,14 +113,6 @@ MARKS = {
     "csv": " by the column `synthetic`",
     "folder": " in its XMP metadata; `metadata.csv` describes each one and `classes.json` gives the true class names",
     "webdataset": " in its XMP metadata and in the JSON beside it; `classes.json` gives the true class names",
-}
-
-TASKS = {"image": "image-classification", "table": "tabular-classification"}
-DATA_FILES = {
-    "parquet": '"*.parquet"',
-    "csv": '"*.csv"',
-    "folder": '["*/*.png", "metadata.csv"]',
-    "webdataset": '"*.tar"',
 }
 
 
@@ -152,7 +134,7 @@ def render_card(origin: Origin, file_format: str, counts: Mapping[str, int], sum
         (str(label), _shown(name), str(counts.get(f"kept_{label}", 0))) for label, name in enumerate(origin.class_names)
     ]
     return CARD.format(
-        front_matter=_front_matter(origin, file_format, counts["kept"]),
+        front_matter=front_matter(origin, file_format, counts["kept"]),
         study=origin.study,
         kept=counts["kept"],
         candidates=counts["candidates"],
@@ -281,28 +263,6 @@ def _estimate(found: Estimate | None) -> str:
 
 def _value(found: Estimate) -> float:
     return found.value
-
-
-def _front_matter(origin: Origin, file_format: str, kept: int) -> str:
-    licence = origin.licence.lower()
-    known = licence in HUB_LICENCES or licence == "unknown"
-    lines = [f"license: {licence if known else 'other'}"]
-    lines += [] if known else [f"license_name: {json.dumps(origin.licence, ensure_ascii=False)}"]
-    lines += [
-        f"pretty_name: {json.dumps(f'Synthetic {origin.things} of the study {origin.study}')}",
-        "tags: [synthetic, gan, gansynth]",
-        "annotations_creators: [machine-generated]",
-        f"task_categories: [{TASKS[origin.modality]}]",
-        f"size_categories: [{_size_category(kept)}]",
-        "configs:",
-        "- config_name: default",
-        f"  data_files: [{{split: train, path: {DATA_FILES[file_format]}}}]",
-    ]
-    return "\n".join(lines)
-
-
-def _size_category(count: int) -> str:
-    return next((name for limit, name in SIZE_CATEGORIES.items() if count < limit), LARGEST_CATEGORY)
 
 
 def _shown(name: str) -> str:

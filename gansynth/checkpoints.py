@@ -45,7 +45,7 @@ class TrainedModel:
         generator: Maps latents (N, latent_dim) and labels (N,) to network outputs (N, *shape) in [-1, 1].
         discriminator: Maps network inputs and labels to realness logits (N,).
         codec: Stored values to network inputs and back.
-        teacher: Classifier trained on the same real rows with classical augmentation.
+        teacher: Classifier trained on the same real rows; of images, with classical augmentation.
         policy: The policy of that augmentation, chosen by inner validation.
         policy_losses: What every candidate policy lost in it, in nats; empty if unknown.
         training_embeddings: (M, features), the teacher's embedding of the real training rows.

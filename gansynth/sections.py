@@ -175,20 +175,22 @@ class EvaluationConfig(Settings):
     labels: Literal["soft", "hard", "teacher"] = Field(
         default="soft",
         description="Label of a synthetic sample: `hard`, the class it was asked for; `teacher`, the probabilities by"
-        " the teacher trained on real training rows; `soft`, the mean of both.",
+        " what was trained on real training rows, of images the teacher, of tables a committee of classifiers; `soft`,"
+        " the mean of both.",
     )
     ratios: tuple[Ratio, ...] = Field(
         default=(0.0, 0.9),
         min_length=1,
-        description="Candidate shares of synthetic samples in a batch of the arms without classical augmentation;"
-        " inner validation on training rows chooses per repetition. With 0 among them, no synthetic samples at all is"
-        " a possible choice.",
+        description="Candidate shares of synthetic samples, of images in a batch, of tables of all weight, for the arms"
+        " without classical augmentation; inner validation on training rows chooses per repetition. With 0 among them,"
+        " no synthetic samples at all is a possible choice.",
     )
     ratios_with_classical: tuple[Ratio, ...] = Field(
         default=(0.0, 0.5),
         min_length=1,
-        description="The same for the arm with classical augmentation, chosen together with its policy. There this is"
-        " the share of the rarest class, and one with n times as many rows takes less by the square root of n.",
+        description="The same for the arms with classical augmentation. Of images, chosen together with its policy;"
+        " this is then the share of the rarest class, and one with n times as many rows takes less by the square root"
+        " of n.",
     )
     inner_folds: int = Field(default=2, ge=2, description="Folds of that inner validation.")
     inner_steps: int = Field(

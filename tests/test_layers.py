@@ -47,6 +47,7 @@ STUDY = (
     "states",
     "notes",
     "cards",
+    "hub",
 )
 STAGES = ("ingestion", "training", "generation", "evaluation", "reporting")
 USES = ("scoring",)

@@ -14,9 +14,10 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from gansynth.artifacts import Draft
-from gansynth.cards import BIASES, HUB_LICENCES, LABELS, LIKENESS, MISUSE, UNREAL, USE
+from gansynth.cards import BIASES, LABELS, LIKENESS, MISUSE, UNREAL, USE
 from gansynth.generation.folders import folder_names
 from gansynth.generation.writers import METADATA_FILE
+from gansynth.hub import HUB_LICENCES
 from gansynth.provenance import DIGITAL_SOURCE_TYPE, Origin
 
 CROISSANT_FILE = "croissant.json"

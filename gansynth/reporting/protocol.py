@@ -8,6 +8,7 @@ from gansynth.arms import DESCRIPTIONS
 from gansynth.gans.base import PenaltyName
 from gansynth.modalities import ImageConfig, TableConfig
 from gansynth.modalities.table.estimators import is_estimator
+from gansynth.reporting import teaching
 from gansynth.reporting.findings import Findings
 from gansynth.sections import ScarcityConfig
 from gansynth.study import Study
@@ -19,7 +20,6 @@ POLICY_NAMES: dict[str, str] = {
     "affine+mixup": "affine maps with MixUp",
     "affine+cutmix": "affine maps with CutMix",
     "trivialaugment": "TrivialAugment",
-    "smote": "SMOTE",
 }
 
 
@@ -46,7 +46,11 @@ def protocol(findings: Findings) -> list[tuple[str, str]]:
         ("Fixed beforehand", _fixed(study)),
         ("Data", _data(findings)),
         ("Repetitions", _repetitions(findings)),
-        ("Classical augmentation", _classical(findings)),
+        *(
+            teaching.arms_of_table(study)
+            if study.modality.kind == "table"
+            else [("Classical augmentation", _classical(findings))]
+        ),
         ("GAN", describe_gan(study)),
         ("Synthetic samples", _synthetic(study)),
         ("Test", _test(findings)),
@@ -64,9 +68,12 @@ PENALTIES: dict[PenaltyName, str] = {
 
 def _fixed(study: Study) -> str:
     rule = study.evaluation
+    also = ", and by the comparison of anomaly detectors" if rule.anomaly is not None else ""
     return (
         f"The metric ({formats.metric_name(rule.metric)}), the arms, the number of repetitions and the test were set"
-        " in the study before the run; test rows were touched once, by the final scores."
+        " in the study before the run. No generator and no arm learns from test rows or is chosen by them. They were"
+        " read after training: by the arms' final scores, and by what describes the samples: fidelity, training"
+        f" on synthetic samples alone, similarity and the membership attack{also}."
     )
 
 
@@ -118,7 +125,7 @@ def _repetitions(findings: Findings) -> str:
 def _effort(study: Study) -> str:
     rule = study.evaluation
     if study.modality.kind == "table" and is_estimator(rule.classifier):
-        return ""
+        return teaching.effort(study)
     return f" for the same {rule.steps:,} optimiser steps of {rule.batch_size} samples"
 
 
@@ -185,6 +192,9 @@ def _synthetic(study: Study) -> str:
         if made.filters and made.oversample > 1
         else "without a filter"
     )
+    if study.modality.kind == "table":
+        label = teaching.label_source(study)
+        return f"{formats.capitalised(amount)}, {chosen}. Their label is {label}. {teaching.shares(study)}"
     labels = {
         "soft": "the mean of the class asked for and the probabilities of a teacher trained on real training rows",
         "hard": "the class asked for",
@@ -194,9 +204,6 @@ def _synthetic(study: Study) -> str:
         formats.listed([formats.share(ratio, 0) for ratio in ratios])
         for ratios in (rule.ratios, rule.ratios_with_classical)
     )
-    if study.modality.kind == "table":
-        shares = f"their share of all weight was chosen by {rule.inner_folds}-fold validation on training rows, from"
-        return f"{formats.capitalised(amount)}, {chosen}. Their label is {labels}; {shares} {without}."
     picked = (
         f"their share of a batch was chosen by {rule.inner_folds}-fold validation on training rows: from {without}"
         f" without classical augmentation and from {with_classical} with it, where that is the share of the rarest"

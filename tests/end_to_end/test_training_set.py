@@ -30,6 +30,7 @@ from gansynth.study import Study
 from gansynth.study_files import load_study
 from gansynth.training import train
 
+README = Path(__file__).parents[2] / "README.md"
 COLUMNS = ["age", "plan", "paid"]
 
 
@@ -94,6 +95,19 @@ def test_its_lines_add_up_to_the_rows_and_say_where_they_come_from(evaluated: tu
     assert weights["synthetic"] / weights.sum() == pytest.approx(0.5, rel=0.01)  # the only candidate
     assert decision["lines_per_row"] == pytest.approx(len(table) / rows)
     assert table.loc[table["sample_origin"] == "synthetic", "sample_weight"].nunique() > 10
+
+
+def test_the_readme_says_how_any_classifier_learns_from_it(evaluated: tuple[Study, Run]) -> None:
+    study, run = evaluated
+    training_set(study, run, "gan+smote")
+    blocks = [block.split("```")[0] for block in README.read_text(encoding="utf-8").split("```python")[1:]]
+    code = next(block for block in blocks if "training_set" in block).replace("runs/churn", str(run.root))
+    new_rows = pd.read_csv(run.root.parent / "churn.csv")
+    new_rows.loc[0, "plan"] = "one that no training row has"
+    names = {"new_rows": new_rows}
+    exec(code, names)  # noqa: S102  # our own
+    right = pd.Series(names["predicted"] == new_rows["left"]).groupby(new_rows["left"]).mean()
+    assert right.min() > 0.6
 
 
 def test_another_metric_lets_tuned_arms_decide_anew_and_no_other(evaluated: tuple[Study, Run]) -> None:

@@ -51,6 +51,7 @@ def write_run(
     draw: Draw = draw_pattern,
     name: str = "shapes",
     licence: str = "MIT",
+    modality: dict[str, str] | None = None,
 ) -> tuple[Study, Run]:
     """Write the artifacts of a run; every second class is rare. Without `optional`, only the evaluation is there."""
     random = np.random.default_rng(7)
@@ -59,6 +60,7 @@ def write_run(
         {
             "name": name,
             "source": {"path": "shapes", "licence": licence},
+            "modality": modality or {"kind": "image"},
             "scarcity": {"per_class": 200, "rare_classes": rare, "rare_per_class": 10},
             "evaluation": {"repetitions": repetitions, "arms": arms},
         }

@@ -3,6 +3,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from gansynth.artifacts import verify
 from gansynth.errors import ArtifactError
 from gansynth.reporting import copy_report, report
 from gansynth.reporting.findings import read_findings, read_manifests
-from gansynth.reporting.protocol import describe_gan
+from gansynth.reporting.protocol import describe_gan, protocol
 from gansynth.results import FIDELITY_FILE, SUMMARY_FILE, read_summary
 from gansynth.runs import Run
 from gansynth.study import Study
@@ -390,3 +391,14 @@ def test_the_report_does_not_tell_where_the_source_lies(tmp_path: Path, make_run
         text = (folder / name).read_text(encoding="utf-8")
         assert "photos" in text
         assert "/home/someone" not in text
+
+
+def test_the_protocol_names_all_that_reads_test_rows(run_folder: tuple[Study, Run]) -> None:
+    study, run = run_folder
+    findings = read_findings(study, run, read_manifests(study, run))
+    fixed = dict(protocol(findings))["Fixed beforehand"]
+    assert "No generator and no arm learns from test rows" in fixed
+    assert fixed.endswith("fidelity, training on synthetic samples alone, similarity and the membership attack.")
+    evaluation = study.evaluation.model_copy(update={"anomaly": "round"})
+    compared = replace(findings, study=study.model_copy(update={"evaluation": evaluation}))
+    assert dict(protocol(compared))["Fixed beforehand"].endswith("and by the comparison of anomaly detectors.")

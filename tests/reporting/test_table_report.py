@@ -13,9 +13,13 @@ import pytest
 from bs4 import BeautifulSoup
 from tables import SCHEMA, draw_rows
 
+from gansynth import formats
 from gansynth.evaluation.tables import compare_tables, summarise_tables
 from gansynth.reporting import report
 from gansynth.reporting.column_figures import range_texts
+from gansynth.reporting.findings import read_findings, read_manifests
+from gansynth.reporting.teaching import arms_of_table, shares
+from gansynth.reporting.words import headline
 from gansynth.results import SUMMARY_FILE, TableFidelity, read_summary
 from gansynth.runs import Run
 from gansynth.samples import Samples, Schema
@@ -171,3 +175,81 @@ def test_the_protocol_says_how_tables_are_measured(
 )
 def test_the_ends_of_a_histogram_are_told_in_words(kind: str, low: float, high: float, told: tuple[str, str]) -> None:
     assert range_texts(pd.DataFrame({"low": [low, high], "high": [low, high]}), kind) == told
+
+
+@pytest.mark.parametrize(
+    ("arms", "beside"),
+    [
+        (("real", "threshold", "smote", "copies+smote", "copies", "gan+smote"), ["threshold", "copies+smote"]),
+        (("real", "smote", "copies", "gan"), ["copies"]),
+        (("real", "gan"), ["real"]),
+    ],
+)
+def test_recall_stands_beside_that_of_arms_whose_decisions_are_tuned_too(
+    tmp_path: Path, make_run: MakeRun, arms: tuple[str, ...], beside: list[str]
+) -> None:
+    of_table = {"kind": "table", "label": "left"}
+    study, run = make_run(tmp_path, ("no", "yes"), arms=arms, repetitions=2, optional=False, modality=of_table)
+    findings = read_findings(study, run, read_manifests(study, run))
+    _, value, remark = next(tile for tile in headline(findings) if tile[0] == "Recall of the rare classes")
+    recall = {arm: formats.share(findings.summary.arms[arm].recall["yes"]) for arm in arms}
+    assert value == recall[arms[-1]]
+    assert remark == f"{arms[-1]}; " + ", ".join(f"{recall[arm]} {arm}" for arm in beside)
+
+
+def table_study(**evaluation: object) -> Study:
+    return Study.model_validate(
+        {
+            "name": "churn",
+            "source": {"path": "churn.csv"},
+            "modality": {"kind": "table", "label": "left"},
+            "evaluation": evaluation,
+        }
+    )
+
+
+def test_the_protocol_says_who_taught_and_how_decisions_were_tuned() -> None:
+    told = dict(arms_of_table(table_study()))
+    assert list(told) == ["Classical augmentation", "Teaching", "Thresholds"]
+    smote, teaching, thresholds = told.values()
+    assert "In smote, copies+smote and gan+smote, SMOTE fills" in smote
+    for part in (
+        "Labels in softened, copies, copies+smote, gan and gan+smote come from a committee of 4 classifiers",
+        "one of 5 folds",
+        "the mean of their probabilities",
+        "Half of a real row's label is its class, the other half what members say that did not see the row",
+        "unless hist_gradient_boosting alone",
+        "In copies and copies+smote, a random training row of the same class takes the place",
+    ):
+        assert part in teaching
+    for part in (
+        "threshold, softened, copies, copies+smote, gan and gan+smote predict the class with the largest product",
+        "for the highest macro-F1 of training rows, for threshold on what classifiers trained without",
+        "for softened, copies, copies+smote, gan and gan+smote on what the committee says",
+    ):
+        assert part in thresholds
+
+
+def test_the_protocol_speaks_of_the_arms_that_a_study_has() -> None:
+    study = table_study(arms=["real", "gan"], classifier="logistic_regression", metric="balanced_accuracy")
+    told = dict(arms_of_table(study))
+    assert list(told) == ["Teaching", "Thresholds"]
+    assert "the mean of the logarithms of their probabilities" in told["Teaching"]
+    assert "SMOTE" not in told["Teaching"]
+    assert "random training row" not in told["Teaching"]
+    assert "highest balanced accuracy of training rows, for gan on what the committee" in told["Thresholds"]
+    assert "unless" not in dict(arms_of_table(table_study(classifier="mlp")))["Teaching"]
+
+
+def test_shares_of_synthetic_rows_are_told_arm_by_arm() -> None:
+    def told(**ratios: list[float]) -> str:
+        return shares(table_study(**ratios)).replace("\N{NO-BREAK SPACE}", " ")
+
+    chosen = "by the log-loss in a 5-fold validation on training rows."
+    assert told(ratios=[0.4], ratios_with_classical=[0.2, 0]) == (
+        "In copies and gan, their share of all weight was 40 %. In copies+smote and gan+smote, their share of all"
+        f" weight was chosen from 0 % and 20 % {chosen}"
+    )
+    assert told() == (
+        f"In copies, copies+smote, gan and gan+smote, their share of all weight was chosen from 0 % and 50 % {chosen}"
+    )
