@@ -78,13 +78,16 @@ def _fixed(study: Study) -> str:
 
 
 def _data(findings: Findings) -> str:
-    source, kinds = findings.study.source, "Exact duplicates"
-    if findings.study.modality.kind == "table":
+    source, kinds, modality = findings.study.source, "Exact duplicates", findings.study.modality
+    grouped = "were grouped first; a group never straddles training and test"
+    if isinstance(modality, TableConfig):
         kinds = "Rows whose cells are equal, whatever their labels,"
+        if modality.equal_rows == "keep":
+            grouped = "count as different cases, as the study says, and may be on both sides of a split"
     elif source.near_duplicate_distance >= 0:
         kinds = f"Exact and near duplicates (perceptual hashes within {source.near_duplicate_distance} bits)"
     return (
-        f"{kinds} were grouped first; a group never straddles training and test."
+        f"{kinds} {grouped}."
         f" {_scarcity(findings.study.scarcity)} {_preparation(findings.study)} Licence of the source: {source.licence}."
     )
 
