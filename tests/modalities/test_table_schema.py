@@ -361,3 +361,12 @@ def test_cells_of_another_table_are_checked_against_the_columns() -> None:
 )
 def test_types_are_read_back_from_their_names(dtype: pa.DataType) -> None:
     assert arrow_type(str(dtype)) == dtype
+
+
+def test_times_of_day_and_durations_are_told_as_people_read_them() -> None:
+    minutes = 60 * (np.arange(ROWS) % 30)
+    clock, span = pa.array(minutes.astype(np.int32)).cast(pa.time32("s")), pa.array(minutes + 86_400, pa.duration("s"))
+    at, took, ages = look(at=clock, took=span, ages=pa.array(minutes + 2**53, pa.duration("s"))).statistics
+    assert (at["min"], at["median"], at["max"]) == ("00:00:00", "00:14:00", "00:29:00")
+    assert (took["min"], took["max"]) == ("1 day, 0:00:00", "1 day, 0:29:00")
+    assert ages["min"] == f"{2**53} s"  # longer than Python's own durations
