@@ -59,7 +59,7 @@ def column_notes(about: Mapping[str, Any]) -> list[str]:
 
 
 def read_columns(directory: Path) -> dict[str, Any]:
-    """Return what ingestion found out about a table: `notes`, `findings` and `columns`; of images, nothing.
+    """Return what ingestion found out about a table: `notes`, `dialect`, `findings` and `columns`; of images, nothing.
 
     Raises:
         ArtifactError: The file is damaged.

@@ -93,6 +93,19 @@ def test_csv_without_a_header_numbers_its_columns(tmp_path: Path) -> None:
     assert read_csv(text(tmp_path, ",2019\na,b\n")).table.column_names == ["column_1", "2019"]
 
 
+@pytest.mark.parametrize(
+    ("content", "label", "names"),
+    [
+        ("2019,2020,total\n1,2,3\n4,5,6\n", "", ["2019", "2020", "total"]),  # a word above numbers
+        ("2019,2020,y\n1,2,a\n4,5,b\n", "y", ["2019", "2020", "y"]),  # the label
+        ("1,NA,3,x\n4,5,6,y\n", "", ["column_1", "column_2", "column_3", "column_4"]),  # a word for none
+        ("1,<5,3\n4,5,6\n", "", ["column_1", "column_2", "column_3"]),  # an amount
+    ],
+)
+def test_csv_with_years_as_names_has_a_header(tmp_path: Path, content: str, label: str, names: list[str]) -> None:
+    assert read_csv(text(tmp_path, content), label).table.column_names == names
+
+
 def test_csv_rows_that_do_not_fit_are_set_aside_by_their_number(tmp_path: Path) -> None:
     source = read_csv(text(tmp_path, 'a,b\n1,2\n3\n"x\ny",4\n\n5,6,7\n8,9\n'))
     assert cells(source) == {"a": ["1", "x\ny", "8"], "b": [2, 4, 9]}
