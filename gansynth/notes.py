@@ -11,7 +11,7 @@ from gansynth.errors import ArtifactError
 from gansynth.runs import COLUMNS_FILE, QUARANTINE_FILE
 
 MOST_NOTES = 8
-WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": ""}
+WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": "", "text": ""}
 
 
 def dataset_notes(directory: Path, most: int = MOST_NOTES) -> list[str]:

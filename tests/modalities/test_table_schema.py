@@ -148,6 +148,28 @@ def test_text_that_is_taken_for_ids_is_told_with_what_helps(pattern: str, remedy
 
 
 @pytest.mark.parametrize(
+    ("pattern", "looks", "remedy"),
+    [
+        ("{}%", "numbers with signs or thousands separators", "write its numbers without signs"),
+        ("€{}", "numbers with signs or thousands separators", "write its numbers without signs"),
+        ("{},5", "numbers with decimal commas", "write its numbers with a decimal point"),
+        ("{}/02/2020", "times", "write its times as 2020-12-31 10:00"),
+        ("size {}", "", ""),
+        ("0{}", "", ""),
+    ],
+)
+def test_text_that_looks_like_numbers_is_told_where_it_becomes_categories(
+    pattern: str, looks: str, remedy: str
+) -> None:
+    texts = [pattern.format(10 + row % 40) for row in range(ROWS)]
+    found = look(text=texts, known=texts, settings=(setting("known", "categorical"),))
+    assert kinds(found) == {"text": "categorical", "known": "categorical"}
+    reasons = told(found, "text")
+    assert set(reasons) == ({"text"} if looks else set())
+    assert all(one.startswith(f"looks like {looks}, but is text") and remedy in one for one in reasons.values())
+
+
+@pytest.mark.parametrize(
     ("unit", "far"), [(pa.timestamp("s"), 2**60), (pa.timestamp("ms"), -(2**63)), (pa.date32(), -(2**31))]
 )
 def test_rows_with_times_beyond_64_bits_of_microseconds_are_set_aside(unit: pa.DataType, far: int) -> None:
