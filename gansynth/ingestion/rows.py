@@ -10,6 +10,7 @@ from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.storage import OWN_COLUMNS
 from gansynth.modalities.table.survey import survey
 from gansynth.samples import Dataset
+from gansynth.sections import is_named
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,12 @@ def read_rows(path: str, layout: str, config: TableConfig) -> FoundRows:
     """Read a table and find out what its columns hold.
 
     Raises:
-        SourceError: It cannot be read, has no usable row or column, or a column with a name that gansynth uses itself.
+        SourceError: It cannot be read, has no usable row or column, or keeps a column with a name that gansynth uses
+            itself.
     """
     source = read_csv(path, config.label) if layout == "csv" else TABLE_READERS[layout](path)
     _check_header(path, source, config)
-    taken = sorted(set(source.table.column_names) & set(OWN_COLUMNS))
-    if taken:
-        raise SourceError(f"{path}: column {taken[0]!r} has a name that gansynth gives a column of its own; rename it")
+    _check_names(path, source, config)
     found = survey(source.table, config)
     unusable = [{"source": source.origin(row), "reason": reason} for row, reason in sorted(found.unusable.items())]
     findings = [finding._asdict() for finding in found.findings]
@@ -61,6 +61,17 @@ def read_rows(path: str, layout: str, config: TableConfig) -> FoundRows:
             "leaks": kinds.count("leak"),
         },
     )
+
+
+def _check_names(path: str, source: TableSource, config: TableConfig) -> None:
+    dropped = {column.name for column in config.columns if column.kind == "drop"}
+    taken = next((name for name in source.table.column_names if name in set(OWN_COLUMNS) - dropped), None)
+    if taken is not None:
+        remedies = [] if is_named(path) else ["rename it"]
+        if taken != config.label:
+            remedies.append(f'drop it by modality.columns: {{name = "{taken}", kind = "drop"}}')
+        remedy = ", or ".join(remedies) or "save the table as CSV with another name for it"
+        raise SourceError(f"{path}: column {taken!r} has a name that gansynth gives a column of its own; {remedy}")
 
 
 def _check_header(path: str, source: TableSource, config: TableConfig) -> None:
