@@ -280,6 +280,14 @@ def test_a_column_that_is_no_label_is_refused() -> None:
         look(x=[1] * ROWS)
 
 
+def test_a_label_that_is_measured_is_told_to_be_no_class() -> None:
+    x = RANDOM.normal(size=60)
+    with pytest.raises(SourceError, match=r"60 distinct numbers such as -.* like a number to be predicted"):
+        look(x=x, label=RANDOM.normal(size=60).tolist())
+    assert len(look(x=x, label=[row % 15 / 2 for row in range(60)]).samples.class_names) == 15
+    assert len(look(x=x, label=[row % 3 + 0.5 for row in range(59)] + [9.5]).samples.class_names) == 4
+
+
 def test_leaks_are_told_with_their_score_and_kept() -> None:
     label = [f"class {row % 3}" for row in range(3 * ROWS)]
     classes = np.arange(3 * ROWS) % 3

@@ -14,6 +14,8 @@ from gansynth.samples import Column
 
 MOST_CLASSES = 1000
 MOST_NUMBER_CLASSES = 100
+FEW_CLASSES = 10
+RARE_ROWS = 3
 MOST_DECIMALS = 8
 EXACT = 2.0**53
 """Up to here float64 holds every whole number."""
@@ -46,7 +48,7 @@ def infer_label(table: pa.Table, config: TableConfig) -> Column:
     """Return the label column, its classes as categories: numbers by size, other values by their text.
 
     Raises:
-        SourceError: It is missing, holds no labels, or holds more classes than a classifier can learn.
+        SourceError: It is missing, holds no labels, more classes than a classifier can learn, or measured numbers.
     """
     name = config.label
     if name not in table.column_names:
@@ -62,7 +64,21 @@ def infer_label(table: pa.Table, config: TableConfig) -> Column:
             f"modality.label: column {name!r} has {len(categories)} distinct values, at most {most} classes can be"
             " told apart; name a column of classes, or put its values into bins"
         )
+    if family == "number" and len(categories) > FEW_CLASSES and _is_measured(array):
+        raise SourceError(
+            f"modality.label: column {name!r} holds {len(categories)} distinct numbers such as {categories[0]}, some of"
+            " them hardly twice, like a number to be predicted, not classes; name a column of classes, or put its"
+            " values into bins"
+        )
     return Column(name, "boolean" if family == "boolean" else "categorical", str(array.type), categories)
+
+
+def _is_measured(array: pa.ChunkedArray) -> bool:
+    """Whether numbers are not all whole, and some of them too rare to be a class."""
+    held = numbers(array)
+    held = held[np.isfinite(held)]
+    _, counts = np.unique(held, return_counts=True)
+    return bool(np.any(held != np.rint(held)) and counts.min() < RARE_ROWS)
 
 
 def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, ...], list[Finding]]:
@@ -71,8 +87,7 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
     Dropped are columns that the settings drop, that hold only nulls or one value, ids (text with a value of its own in
     more than 90 % of rows, whole numbers that count the rows), free text, and types that are neither numbers, text
     nor times. A kind that the settings give is taken, except where there is only one value. Whole numbers with gaps of
-    which no two are equal are kept, and told to be ids perhaps; text that looks like numbers or times
-    is told so.
+    which no two are equal are kept, and told to be ids perhaps; text that looks like numbers or times is told so.
 
     Raises:
         SourceError: A setting names no column or does not fit its values, or no column is left.
