@@ -11,7 +11,7 @@ from gansynth.errors import ArtifactError
 from gansynth.runs import COLUMNS_FILE, QUARANTINE_FILE
 
 MOST_NOTES = 8
-WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": ""}
+WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": "", "text": ""}
 
 
 def dataset_notes(directory: Path, most: int = MOST_NOTES) -> list[str]:
@@ -59,7 +59,7 @@ def column_notes(about: Mapping[str, Any]) -> list[str]:
 
 
 def read_columns(directory: Path) -> dict[str, Any]:
-    """Return what ingestion found out about a table: `notes`, `findings` and `columns`; of images, nothing.
+    """Return what ingestion found out about a table: `notes`, `dialect`, `findings` and `columns`; of images, nothing.
 
     Raises:
         ArtifactError: The file is damaged.

@@ -18,9 +18,11 @@ from gansynth.checkpoints import TrainedModel, load_model
 from gansynth.datasets import load_dataset
 from gansynth.detectors import Detector, find_normal
 from gansynth.errors import ArtifactError, SourceError
+from gansynth.ingestion.sniffing import Dialect
 from gansynth.ingestion.unlabelled import Further, FurtherRows, read_further_images, read_further_rows
 from gansynth.markup import csv_cell
 from gansynth.modalities import ImageConfig
+from gansynth.notes import read_columns
 from gansynth.progress import Progress
 from gansynth.remote import is_url
 from gansynth.replacing import flush_one
@@ -97,7 +99,7 @@ def score(study: Study, run: Run, source: str, out: Path, normal: str | None = N
     label = int(counts.argmax()) if normal is None else find_normal(model.class_names, normal, "normal")
     known = load_dataset(run.dataset).samples.take(model.training_rows)
     detector = Detector(model, known.take(known.labels == label), label)
-    found = _read(study, model, source)
+    found = _read(study, run, model, source)
     about = {"normal": model.class_names[label], "model_digest": read_manifest(run.model(None)).digest}
     place = _place_of(out)
     with hold_folder(place, "name another file", str(out)):
@@ -137,12 +139,13 @@ def _place_of(out: Path) -> Path:
     return out.with_name(f".{out.name}.scoring")
 
 
-def _read(study: Study, model: TrainedModel, source: str) -> FurtherRows:
+def _read(study: Study, run: Run, model: TrainedModel, source: str) -> FurtherRows:
     if isinstance(study.modality, ImageConfig):
         return read_further_images(source, study.modality, model.codec.shape)
     if model.schema is None:
         raise ArtifactError("the model is one of images, the study one of tables; run the study again")
-    return read_further_rows(source, model.schema)
+    dialect = read_columns(run.dataset).get("dialect")
+    return read_further_rows(source, model.schema, dialect and Dialect.restore(dialect))
 
 
 def _write(

@@ -163,7 +163,9 @@ class EvaluationConfig(Settings):
         default="small_resnet",
         description="Downstream classifier: of images, `small_resnet` or the name of a torchvision classifier; of"
         " tables, `hist_gradient_boosting`, `logistic_regression`, `mlp`, or the import"
-        " path of a classifier with the interface of scikit-learn, `package.module:Class`.",
+        " path of a classifier with the interface of scikit-learn, `package.module:Class`, from a module that Python"
+        " finds (PYTHONPATH): it is given numbers standardised, their nulls imputed and flagged, and all other columns"
+        " one-hot.",
     )
     steps: int = Field(
         default=400,

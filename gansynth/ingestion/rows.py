@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gansynth.errors import SourceError
-from gansynth.ingestion.tables import TABLE_READERS, read_csv
+from gansynth.ingestion.tables import TABLE_READERS, TableSource, read_csv
+from gansynth.modalities.table.cells import listed
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.storage import OWN_COLUMNS
 from gansynth.modalities.table.survey import survey
 from gansynth.samples import Dataset
+from gansynth.sections import is_named
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class FoundRows:
     Attributes:
         dataset: The usable rows; equal ones share a group.
         quarantine: `source` (where) and `reason` of each row that cannot be used.
-        about: For `columns.json`: `notes` on how it was read, `findings` on columns, and the `columns` with statistics.
+        about: For `columns.json`: `notes` on how it was read, the `dialect` of a CSV file, `findings` on columns, and
+            the `columns` with statistics.
         counts: For the manifest: `columns`, `nulls`, `dropped` columns and suspected `leaks`.
     """
 
@@ -32,12 +35,12 @@ def read_rows(path: str, layout: str, config: TableConfig) -> FoundRows:
     """Read a table and find out what its columns hold.
 
     Raises:
-        SourceError: It cannot be read, has no usable row or column, or a column with a name that gansynth uses itself.
+        SourceError: It cannot be read, has no usable row or column, or keeps a column with a name that gansynth uses
+            itself.
     """
     source = read_csv(path, config.label) if layout == "csv" else TABLE_READERS[layout](path)
-    taken = sorted(set(source.table.column_names) & set(OWN_COLUMNS))
-    if taken:
-        raise SourceError(f"{path}: column {taken[0]!r} has a name that gansynth gives a column of its own; rename it")
+    _check_header(path, source, config)
+    _check_names(path, source, config)
     found = survey(source.table, config)
     unusable = [{"source": source.origin(row), "reason": reason} for row, reason in sorted(found.unusable.items())]
     findings = [finding._asdict() for finding in found.findings]
@@ -45,7 +48,12 @@ def read_rows(path: str, layout: str, config: TableConfig) -> FoundRows:
     return FoundRows(
         Dataset(found.samples, is_test=source.is_test[found.rows], groups=found.groups),
         [*source.quarantine, *unusable],
-        {"notes": source.notes, "findings": findings, "columns": found.statistics},
+        {
+            "notes": source.notes,
+            "dialect": source.dialect and source.dialect._asdict(),
+            "findings": findings,
+            "columns": found.statistics,
+        },
         {
             "columns": len(found.samples.columns),
             "nulls": found.nulls,
@@ -53,3 +61,28 @@ def read_rows(path: str, layout: str, config: TableConfig) -> FoundRows:
             "leaks": kinds.count("leak"),
         },
     )
+
+
+def _check_names(path: str, source: TableSource, config: TableConfig) -> None:
+    dropped = {column.name for column in config.columns if column.kind == "drop"}
+    taken = next((name for name in source.table.column_names if name in set(OWN_COLUMNS) - dropped), None)
+    if taken is not None:
+        remedies = [] if is_named(path) else ["rename it"]
+        if taken != config.label:
+            remedies.append(f'drop it by modality.columns: {{name = "{taken}", kind = "drop"}}')
+        remedy = ", or ".join(remedies) or "save the table as CSV with another name for it"
+        raise SourceError(f"{path}: column {taken!r} has a name that gansynth gives a column of its own; {remedy}")
+
+
+def _check_header(path: str, source: TableSource, config: TableConfig) -> None:
+    """Refuse a text file of values whose columns have no names though the settings name some."""
+    if source.dialect is None or source.dialect.header:
+        return
+    wanted = [config.label, *(column.name for column in config.columns)]
+    missing = next((name for name in wanted if name not in source.table.column_names), None)
+    if missing is not None:
+        row = listed([str(value) for one in source.table.slice(0, 1).to_pylist() for value in one.values()])
+        raise SourceError(
+            f"{path}: has no column {missing!r}, for its first row ({row}) was taken for values, not for names; write"
+            f" the columns' names there, or use {listed(source.table.column_names)}"
+        )

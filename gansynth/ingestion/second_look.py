@@ -5,12 +5,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
+from gansynth.ingestion.sniffing import NULLS
 from gansynth.modalities.table.rows import is_text
 
-NULLS = (*pa_csv.ConvertOptions().null_values, "None", "?")
-"""What is read as no value. In the label column, only nothing is."""
 CODE = r"^0\d+$"
 WHOLE = r"^[+-]?\d+$"
 SHORT_YEAR = r"^\d{1,2}\.\d{1,2}\.\d{2}$"

@@ -5,14 +5,18 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 
 from gansynth.errors import SourceError, shortened
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+MARKS = {",": "decimal comma", ".": "decimal point"}
+ORDERS = {"%d/%m/%Y": "day first", "%m/%d/%Y": "month first"}
 SAMPLE_BYTES = 1 << 20
 SAMPLE_ROWS = 1000
 BOMB_BYTES = 1 << 26
@@ -22,6 +26,10 @@ NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
 COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+\s*")
 POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+\s*")
 CODE = re.compile(r"\s*0\d+\s*")
+NAME = re.compile(r"\s*[^\W\d]")
+"""How a name begins: with a letter or an underscore."""
+NULLS = (*pa_csv.ConvertOptions().null_values, "None", "?")
+"""What is read as no value. In the label column, only nothing is."""
 SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}")
 
 
@@ -34,7 +42,7 @@ class Dialect(NamedTuple):
         decimal: What stands before the digits after the point.
         header: Whether the first row names the columns.
         names: The columns.
-        codes: Columns of digits that are no numbers, for some begin with a zero.
+        codes: Columns of text that may look like numbers, such as digits of which some begin with a zero.
         slashed: Format of dates like 31/12/2020; empty if there are none, or nothing tells day from month.
     """
 
@@ -49,32 +57,79 @@ class Dialect(NamedTuple):
     @property
     def note(self) -> str:
         """The dialect in words."""
-        mark = "decimal comma" if self.decimal == "," else "decimal point"
+        mark = MARKS[self.decimal]
         header = "first row names the columns" if self.header else "no header, columns are column_1 and so on"
-        return f"read as {self.encoding}, {DELIMITERS[self.delimiter]} between values, {mark}, {header}"
+        dates = f", dates like 31/12/2020 {ORDERS[self.slashed]}" if self.slashed else ""
+        return f"read as {self.encoding}, {DELIMITERS[self.delimiter]} between values, {mark}, {header}{dates}"
+
+    def deviations(self, usual: "Dialect") -> list[str]:
+        """Say in words where a file is written otherwise than an earlier one."""
+        said = []
+        if self.delimiter != usual.delimiter:
+            said.append(f"{DELIMITERS[self.delimiter]} between values, not {DELIMITERS[usual.delimiter]}")
+        if self.decimal != usual.decimal and self.delimiter != ",":
+            said.append(f"{MARKS[self.decimal]}, not {MARKS[usual.decimal]}")
+        if self.header != usual.header:
+            said.append("with a header, not without" if self.header else "without a header, not with one")
+        if self.slashed and usual.slashed and self.slashed != usual.slashed:
+            said.append(f"dates like 31/12/2020 {ORDERS[self.slashed]}, not {ORDERS[usual.slashed]}")
+        return [f"read unlike the training data: {one}" for one in said]
+
+    @classmethod
+    def restore(cls, description: Mapping[str, Any]) -> "Dialect":
+        """Return a dialect as JSON has held it."""
+        lists = {name: tuple(description[name]) for name in ("names", "codes")}
+        return cls(**{**description, **lists})
 
 
-def sniff(path: str) -> Dialect:
+class Expected(NamedTuple):
+    """What is known of a file of values before it is read.
+
+    Attributes:
+        names: Columns that the first row names, if it names any.
+        texts: Columns that hold text, whatever it looks like.
+        times: Columns that hold times.
+        dialect: How an earlier file of the kind was written: it decides where a file itself does not tell.
+    """
+
+    names: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+    dialect: Dialect | None = None
+
+
+NOTHING = Expected()
+
+
+def sniff(path: str, expected: Expected = NOTHING) -> Dialect:
     """Find out how a text file of values is written: encoding from all of it, the rest from its first megabyte.
+
+    Where the file leaves decimal mark or date order open, or all expected names stand in its first row by the
+    delimiter of the expected dialect, that dialect counts.
 
     Raises:
         SourceError: It cannot be read, is no text, is empty, has one column, or names one twice.
     """
     encoding = _encoding(path)
     rows_of = {delimiter: sample_rows(path, encoding, delimiter) for delimiter in DELIMITERS}
+    usual = expected.dialect
     delimiter = max(DELIMITERS, key=lambda one: _fit(rows_of[one]))
+    if usual and set(expected.names) <= _stripped(rows_of[usual.delimiter]):
+        delimiter = usual.delimiter
     rows = rows_of[delimiter]
     if not rows:
         raise SourceError(f"{path}: is empty; it needs rows of values")
     if _width(rows) < 2:
         known = ", ".join(DELIMITERS.values())
         raise SourceError(f"{path}: no delimiter found, tried {known}; it needs a label and at least one more column")
-    decimal = _decimal(rows, delimiter)
-    header = _has_header(rows)
+    decimal = _decimal(rows, delimiter, usual.decimal if usual else ".")
+    header = not _stripped(rows).isdisjoint(expected.names) or (_has_header(rows) and (not usual or usual.header))
     names = _names(path, rows[0]) if header else tuple(f"column_{number}" for number in range(1, _width(rows) + 1))
     columns = list(zip(*(row for row in rows[header:] if len(row) == len(names)), strict=True))
-    codes = tuple(name for name, cells in zip(names, columns, strict=False) if any(map(CODE.fullmatch, cells)))
-    return Dialect(encoding, delimiter, decimal, header, names, codes, _slashed(columns))
+    codes = {name for name, cells in zip(names, columns, strict=False) if any(map(CODE.fullmatch, cells))}
+    as_text = tuple(name for name in names if name in codes | set(expected.texts))
+    slashed = _slashed(columns) or (usual.slashed if usual else "")
+    return Dialect(encoding, delimiter, decimal, header, names, as_text, slashed)
 
 
 def _encoding(path: str) -> str:
@@ -159,18 +214,34 @@ def _fit(rows: list[list[str]]) -> tuple[bool, float, bool, int]:
     return width > 1, round(sum(len(row) == width for row in rows) / len(rows), 2), len(rows[0]) == width, width
 
 
-def _decimal(rows: list[list[str]], delimiter: str) -> str:
+def _stripped(rows: list[list[str]]) -> set[str]:
+    """Return the values of the first row without blanks around them."""
+    return {cell.strip() for cell in rows[0]} if rows else set()
+
+
+def _decimal(rows: list[list[str]], delimiter: str, usual: str) -> str:
     if delimiter == ",":
         return "."
     cells = [cell for row in rows for cell in row]
     commas = sum(COMMA_NUMBER.fullmatch(cell) is not None for cell in cells)
-    return "," if commas > sum(POINT_NUMBER.fullmatch(cell) is not None for cell in cells) else "."
+    points = sum(POINT_NUMBER.fullmatch(cell) is not None for cell in cells)
+    if commas == points:
+        return usual
+    return "," if commas > points else "."
 
 
 def _has_header(rows: list[list[str]]) -> bool:
-    """Whether no number of the first row stands above another: a year may name a column of text."""
+    """Whether a word of the first row stands above numbers alone, or no number above another.
+
+    A year may name a column of text, and so may one among words that name columns of numbers.
+    """
     if len(rows) == 1:
         return True
+    width = len(rows[0])
+    for first, *cells in zip(*(row for row in rows if len(row) == width), strict=True):
+        held = [cell for cell in cells if cell.strip() not in NULLS]
+        if NAME.match(first) and first.strip() not in NULLS and held and all(map(NUMBER.fullmatch, held)):
+            return True
     return not any(
         NUMBER.fullmatch(first) and NUMBER.fullmatch(second) for first, second in zip(*rows[:2], strict=False)
     )

@@ -32,6 +32,8 @@ from gansynth.study_files import save_study
 
 MOST_CLASSES = 5000
 """Of images. Class probabilities are held for every sample and class at once."""
+LEAST_SAMPLES = 3
+"""Of each class: two to train with, and one to test by."""
 OF_INGESTION = {"kind", "size", "channels", "fit", "label", "columns", "equal_rows"}
 """Settings of a modality that decide what is read; all others decide what is made of it."""
 
@@ -54,7 +56,7 @@ def ingest(study: Study, run: Run) -> Path:
 
     Raises:
         SourceError: The source cannot be read, more of its samples than `source.max_bad_share` are unusable, it has
-            fewer than two classes, or a class has fewer than two samples.
+            fewer than two classes, or a class has fewer than three samples.
         RemoteError: The source is a URL, and its storage cannot be reached or refuses.
         ArtifactError: The artifact cannot be written.
     """
@@ -226,10 +228,11 @@ def _check(
         shown = shortened(name)
         if any("\ud800" <= character <= "\udfff" for character in name):
             raise SourceError(f"source.path: class {shown!r} of {source.path} has a name that is no UTF-8; rename it")
-        if counts[name] < 2:
+        if counts[name] < LEAST_SAMPLES:
             raise SourceError(
-                f"source.path: class {shown!r} of {source.path} has {counts[name]} usable sample(s), at least 2 are"
-                " needed; add samples, or leave the class out"
+                f"source.path: class {shown!r} of {source.path} has {counts[name]} usable sample(s), at least"
+                f" {LEAST_SAMPLES} are needed, two for training and one for testing; add samples, or leave the class"
+                " out"
             )
 
 

@@ -19,6 +19,7 @@ from sklearn import datasets
 from gansynth.errors import SourceError, first_line
 from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.readers import parquet_parts
+from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import refuse_archive
 from gansynth.ingestion.text_tables import read_text_table
 from gansynth.samples import Indices
@@ -57,12 +58,14 @@ class TableSource(NamedTuple):
         parts: Where they are from, in their order.
         quarantine: `source` (where) and `reason` for each row that could not be read.
         notes: What people should know about how it was read.
+        dialect: Of a text file of values, how it is written.
     """
 
     table: pa.Table
     parts: tuple[Part, ...]
     quarantine: list[dict[str, str]]
     notes: list[str]
+    dialect: Dialect | None = None
 
     @property
     def is_test(self) -> npt.NDArray[np.bool_]:
@@ -104,27 +107,27 @@ def format_of_files(place: Path) -> str:
     return "parquet" if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))) else ""
 
 
-def read_csv(path: str, label: str = "") -> TableSource:
+def read_csv(path: str, label: str = "", expected: Expected | None = None) -> TableSource:
     """Read a text file of values, whose dialect is sniffed and noted; a compressed one by its suffix.
 
     Blanks around a value do not belong to it. Empty values and the usual words for none (NA, null, None, ? and so on)
     are nulls; in the column `label`, only empty values are. Digits are text where some have a leading zero, or stand
     for whole numbers of 2^63 and more. Dates are ISO 8601, 31.12.2020, or 31/12/2020 in the order of day and month that
-    the sample tells; where all years of a column have two digits, 31.12.20. Rows with too many or too few values are
-    set aside.
+    the sample tells, or else the expected dialect; where all years of a column have two digits, 31.12.20. Rows with too
+    many or too few values are set aside.
 
     Raises:
         SourceError: It cannot be read, is no text, its rows do not fit its header, or a stray quotation mark takes in
             rows.
     """
-    table, ragged, notes = read_text_table(path, label)
+    table, ragged, notes, dialect = read_text_table(path, label, expected)
     name = Path(path).name
     numbers = np.setdiff1d(np.arange(1, table.num_rows + len(ragged) + 1), [number for number, _ in ragged])
     width = table.num_columns
     quarantine = [
         {"source": f"{name} row {number}", "reason": f"has {count} values, not {width}"} for number, count in ragged
     ]
-    return TableSource(table, (Part(name, numbers, is_test=False),), quarantine, notes)
+    return TableSource(table, (Part(name, numbers, is_test=False),), quarantine, notes, dialect)
 
 
 def read_parquet(path: str) -> TableSource:

@@ -10,8 +10,8 @@ import pyarrow.csv as pa_csv
 from gansynth.errors import SourceError, first_line
 from gansynth.ingestion.damage import DAMAGE
 from gansynth.ingestion.quotes import refuse_stray_quotes
-from gansynth.ingestion.second_look import NULLS, look_again
-from gansynth.ingestion.sniffing import Dialect, sniff
+from gansynth.ingestion.second_look import look_again
+from gansynth.ingestion.sniffing import NULLS, Dialect, Expected, sniff
 from gansynth.modalities.table.rows import is_text
 
 
@@ -22,11 +22,13 @@ class TextTable(NamedTuple):
         table: All rows that have as many values as there are columns.
         ragged: Of the others, the number in the file, from 1, and how many values they have.
         notes: What people should know about how it was read.
+        dialect: How it is written.
     """
 
     table: pa.Table
     ragged: list[tuple[int, int]]
     notes: list[str]
+    dialect: Dialect
 
 
 class _Parsed(NamedTuple):
@@ -36,14 +38,18 @@ class _Parsed(NamedTuple):
     ragged: list[pa_csv.InvalidRow]
 
 
-def read_text_table(path: str, label: str = "") -> TextTable:
+def read_text_table(path: str, label: str = "", expected: Expected | None = None) -> TextTable:
     """Read a text file of values, whose dialect is sniffed and noted, and whose label column has no words for none.
+
+    In a column that is expected to hold times, those of its values that are dates are ISO 8601 where others, which are
+    none, make it text.
 
     Raises:
         SourceError: It cannot be read, is no text, its rows do not fit its header, or a stray quotation mark takes in
             rows.
     """
-    dialect = sniff(path)
+    expected = expected or Expected(names=(label,) if label else ())
+    dialect = sniff(path, expected)
     types = dict.fromkeys(dialect.codes, pa.string())
     try:
         table, ragged = _parse(path, dialect, dialect.names, types, NULLS)
@@ -65,7 +71,9 @@ def read_text_table(path: str, label: str = "") -> TextTable:
         return _trimmed(_parse(path, dialect, columns, dict.fromkeys(columns, pa.string()), [""]).table, [""])
 
     table, notes = look_again(_trimmed(table, NULLS), label, as_text)
-    return TextTable(table, numbers, [dialect.note, *notes])
+    table = _with_dates(table, expected.times, dialect)
+    deviations = dialect.deviations(expected.dialect) if expected.dialect else []
+    return TextTable(table, numbers, [dialect.note, *notes, *deviations], dialect)
 
 
 def _parse(
@@ -85,16 +93,31 @@ def _parse(
         skip_rows_after_names=int(dialect.header),
     )
     parse = pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=set_aside)
-    dates = [pa_csv.ISO8601, "%Y/%m/%d", "%d.%m.%Y", *filter(None, [dialect.slashed])]
     convert = pa_csv.ConvertOptions(
         include_columns=columns,
         column_types=types,
         decimal_point=dialect.decimal,
         null_values=nulls,
         strings_can_be_null=True,
-        timestamp_parsers=dates,
+        timestamp_parsers=[pa_csv.ISO8601, *_date_formats(dialect)],
     )
     return _Parsed(pa_csv.read_csv(path, read, parse, convert), ragged)
+
+
+def _date_formats(dialect: Dialect) -> list[str]:
+    return ["%Y/%m/%d", "%d.%m.%Y", *filter(None, [dialect.slashed])]
+
+
+def _with_dates(table: pa.Table, names: Sequence[str], dialect: Dialect) -> pa.Table:
+    """Return a table in whose text columns of these names dates are ISO 8601; what is none stays as it is."""
+    for name in names:
+        if name in table.column_names and pa.types.is_string(table[name].type):
+            text = table[name]
+            for form in _date_formats(dialect):
+                dates = pc.strptime(text, form, "s", error_is_null=True)
+                text = pc.if_else(pc.is_valid(dates), dates.cast(pa.string()), text)
+            table = table.set_column(table.column_names.index(name), name, text)
+    return table
 
 
 def _has_lines(table: pa.Table) -> bool:

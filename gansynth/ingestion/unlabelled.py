@@ -15,12 +15,13 @@ from gansynth.errors import SourceError, first_line
 from gansynth.ingestion.conversion import convert
 from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE
+from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
-from gansynth.ingestion.tables import TABLE_READERS, TableSource, choose_table_format, format_of_files
+from gansynth.ingestion.tables import TABLE_READERS, TableSource, choose_table_format, format_of_files, read_csv
 from gansynth.modalities.image.config import ImageConfig
-from gansynth.modalities.table.cells import listed, to_cells
+from gansynth.modalities.table.cells import listed, to_cells, value_type
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
-from gansynth.modalities.table.rows import prepare
+from gansynth.modalities.table.rows import is_text, prepare
 from gansynth.samples import Schema, Values
 from gansynth.sections import is_named
 
@@ -50,12 +51,13 @@ class FurtherRows(NamedTuple):
     notes: list[str]
 
 
-def read_further_rows(path: str, schema: Schema) -> FurtherRows:
+def read_further_rows(path: str, schema: Schema, dialect: Dialect | None = None) -> FurtherRows:
     """Read a table, CSV or Parquet, with the columns of a schema; others, also the label's, are passed over.
 
-    Cells are read as `Column` says. A category that a column lacks has the position behind its last one. A row is set
-    aside with its reason if a number is infinite or text where a number or time belongs, or if it has too many or too
-    few values.
+    Cells are read as `Column` says, and CSV like the file of this dialect where its own text leaves open how; where it
+    is written otherwise, a note says so. A category that a column lacks has the position behind its last one. A row is
+    set aside with its reason if a number is infinite or text where a number or time belongs, or if it has too many or
+    too few values.
 
     Raises:
         SourceError: There is no such file, it cannot be read, or it lacks a column or has one of another type.
@@ -66,7 +68,7 @@ def read_further_rows(path: str, schema: Schema) -> FurtherRows:
         refuse_archive(Path(path))
     if not is_named(path) and not format_of_files(Path(path)):
         raise SourceError(f"{path}: is no CSV or Parquet file by its name; rename it")
-    source = TABLE_READERS[choose_table_format(path)](path)
+    source = _read_table(path, schema, dialect)
     names = [column.name for column in schema.columns]
     missing = [name for name in names if name not in source.table.column_names]
     if missing:
@@ -84,13 +86,27 @@ def read_further_rows(path: str, schema: Schema) -> FurtherRows:
         cells = to_cells(prepared.table.filter(pa.array(usable)), schema.columns, lenient=True)
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from None
-    notes = []
+    notes = source.dialect.deviations(dialect) if source.dialect and dialect else []
     for position, column in enumerate(schema.columns):
         unknown = int((cells[:, position] == len(column.categories)).sum()) if column.categories else 0
         if unknown:
             notes.append(f"{column.name}: {unknown:,} of {len(cells):,} values are no category that the model knows")
     places, problems = _in_order(source, prepared.unusable)
     return FurtherRows(len(places), iter([Further(places, problems, cells)]), notes)
+
+
+def _read_table(path: str, schema: Schema, dialect: Dialect | None) -> TableSource:
+    layout = choose_table_format(path)
+    if layout != "csv":
+        return TABLE_READERS[layout](path)
+    columns = schema.columns
+    expected = Expected(
+        names=tuple(column.name for column in columns),
+        texts=tuple(column.name for column in columns if column.categories and is_text(value_type(column))),
+        times=tuple(column.name for column in columns if column.kind == "datetime"),
+        dialect=dialect,
+    )
+    return read_csv(path, expected=expected)
 
 
 def _in_order(source: TableSource, unusable: dict[int, str]) -> tuple[list[str], list[str]]:

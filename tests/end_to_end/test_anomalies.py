@@ -109,6 +109,15 @@ def test_detectors_are_compared_by_the_precision_that_scikit_learn_gives(fraud: 
     assert found.anomalies == (test.labels != 0).sum()
 
 
+def test_a_file_that_is_written_unlike_the_training_data_is_scored_with_a_note(
+    fraud: tuple[Study, Run], tmp_path: Path
+) -> None:
+    transactions(20).to_csv(tmp_path / "new.csv", index=False, sep=";")
+    scored = score(*fraud, str(tmp_path / "new.csv"), tmp_path / "scores.csv")
+    assert (scored.rows, scored.unreadable) == (20, 0)
+    assert scored.notes == ["read unlike the training data: semicolon between values, not comma"]
+
+
 def test_other_detectors_know_the_normal_training_rows_alone(fraud: tuple[Study, Run]) -> None:
     study, run = fraud
     train, test = normal_rows(study, run, 1)

@@ -15,7 +15,7 @@ from measured import peak_growth_mb
 
 from gansynth.artifacts import read_manifest
 from gansynth.datasets import load_dataset
-from gansynth.errors import EvaluationError, SourceError
+from gansynth.errors import SourceError
 from gansynth.ingestion import ingest
 from gansynth.ingestion.sniffing import BOMB_BYTES
 from gansynth.ingestion.tables import read_csv
@@ -100,8 +100,8 @@ def test_a_leak_may_be_left_out_and_duplicates_never_straddle_a_split(tmp_path: 
     ("labels", "error", "message"),
     [
         (["yes"] * 40, SourceError, "has too few classes: 'yes'"),
-        (["yes"] * 39 + ["no"], SourceError, r"class 'no' of .* has 1 usable sample\(s\), at least 2 are needed"),
-        (["yes"] * 38 + ["no"] * 2, EvaluationError, r"class 'no': 1 training row\(s\), at least 2 are needed"),
+        (["yes"] * 39 + ["no"], SourceError, r"class 'no' of .* has 1 usable sample\(s\), at least 3 are needed"),
+        (["yes"] * 38 + ["no"] * 2, SourceError, r"class 'no' of .* has 2 usable sample\(s\), at least 3 are needed"),
     ],
 )
 def test_classes_that_are_too_small_are_refused_before_training(

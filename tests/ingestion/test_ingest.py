@@ -98,8 +98,8 @@ def test_the_dataset_holds_what_the_source_held(tmp_path: Path) -> None:
 
 def test_class_names_of_any_kind_come_through(tmp_path: Path) -> None:
     names = ["../../x", "👗", "a\0b", "", "con", " trailing ", "T-shirt/top", "line\nbreak", '"quoted"', "x" * 300]
-    images = [png(image) for image in pictures(20)]
-    file = parquet_of(tmp_path / "data.parquet", images, list(range(10)) * 2, names)
+    images = [png(image) for image in pictures(30)]
+    file = parquet_of(tmp_path / "data.parquet", images, list(range(10)) * 3, names)
     run = Run(tmp_path / "run")
     ingest(study_of(file), run)
     assert load_dataset(run.dataset).samples.class_names == tuple(names)
@@ -138,14 +138,14 @@ def test_one_coloured_image_makes_all_rgb(tmp_path: Path) -> None:
 
 
 def test_rgb_files_without_colour_stay_grey(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "source", {"cat": 2, "dog": 2})
+    folder = folder_of(tmp_path / "source", {"cat": 3, "dog": 3})
     for file in folder.rglob("*.png"):
         Image.open(file).convert("RGB").save(file)
     run = Run(tmp_path / "run")
     ingest(study_of(folder), run)
-    assert load_dataset(run.dataset).samples.values.shape == (4, SIDE, SIDE, 1)
+    assert load_dataset(run.dataset).samples.values.shape == (6, SIDE, SIDE, 1)
     ingest(study_of(folder, {"channels": "rgb"}), run)
-    assert load_dataset(run.dataset).samples.values.shape == (4, SIDE, SIDE, 3)
+    assert load_dataset(run.dataset).samples.values.shape == (6, SIDE, SIDE, 3)
 
 
 def test_unusable_samples_are_quarantined_with_their_reason(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_unusable_samples_are_quarantined_with_their_reason(tmp_path: Path) -> N
 
 
 def test_missing_labels_and_files_are_quarantined(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "source", {"images": 4})
-    rows = [f"images/{number}.png,{'ab'[number % 2]}" for number in range(4)]
+    folder = folder_of(tmp_path / "source", {"images": 6})
+    rows = [f"images/{number}.png,{'ab'[number % 2]}" for number in range(6)]
     (folder / "labels.csv").write_text("\n".join(["file,label", *rows, "images/0.png,", "images/9.png,a"]))
     run = Run(tmp_path / "run")
     ingest(study_of(folder, max_bad_share=0.5), run)
@@ -210,8 +210,8 @@ def test_a_source_without_any_label_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_declared_class_without_samples_is_refused(tmp_path: Path) -> None:
-    images = [png(image) for image in pictures(4)]
-    file = parquet_of(tmp_path / "data.parquet", images, [0, 1, 0, 1], ["a", "b", "c\n"])
+    images = [png(image) for image in pictures(6)]
+    file = parquet_of(tmp_path / "data.parquet", images, [0, 1, 0, 1, 0, 1], ["a", "b", "c\n"])
     with pytest.raises(SourceError, match=r"class 'c\\n' of .* has 0 usable"):
         ingest(study_of(file), Run(tmp_path / "run"))
 

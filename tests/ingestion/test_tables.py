@@ -11,9 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.utils import Bunch
 
 from gansynth.errors import SourceError
+from gansynth.ingestion.rows import read_rows
 from gansynth.ingestion.tables import (
+    SKLEARN,
     TableSource,
     choose_table_format,
     read_csv,
@@ -22,7 +25,7 @@ from gansynth.ingestion.tables import (
     read_parquet,
     read_sklearn,
 )
-from gansynth.modalities.table.config import TableConfig
+from gansynth.modalities.table.config import ColumnSetting, TableConfig
 from gansynth.modalities.table.survey import survey
 
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -91,6 +94,19 @@ def test_csv_without_a_header_numbers_its_columns(tmp_path: Path) -> None:
     assert "no header" in source.notes[0]
     # a number may name a column, and a first column may have no name
     assert read_csv(text(tmp_path, ",2019\na,b\n")).table.column_names == ["column_1", "2019"]
+
+
+@pytest.mark.parametrize(
+    ("content", "label", "names"),
+    [
+        ("2019,2020,total\n1,2,3\n4,5,6\n", "", ["2019", "2020", "total"]),  # a word above numbers
+        ("2019,2020,y\n1,2,a\n4,5,b\n", "y", ["2019", "2020", "y"]),  # the label
+        ("1,NA,3,x\n4,5,6,y\n", "", ["column_1", "column_2", "column_3", "column_4"]),  # a word for none
+        ("1,<5,3\n4,5,6\n", "", ["column_1", "column_2", "column_3"]),  # an amount
+    ],
+)
+def test_csv_with_years_as_names_has_a_header(tmp_path: Path, content: str, label: str, names: list[str]) -> None:
+    assert read_csv(text(tmp_path, content), label).table.column_names == names
 
 
 def test_csv_rows_that_do_not_fit_are_set_aside_by_their_number(tmp_path: Path) -> None:
@@ -288,3 +304,24 @@ def test_the_format_of_a_table_is_told_by_its_name(tmp_path: Path) -> None:
     ):
         with pytest.raises(SourceError, match=reason):
             choose_table_format(str(path), wanted)
+
+
+def test_a_column_with_a_name_of_ours_is_refused_unless_it_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame({"x": np.arange(40) % 7, "group": np.arange(40) % 3, "target": np.arange(40) % 2})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    monkeypatch.setitem(
+        SKLEARN,
+        "grouped",
+        lambda as_frame: Bunch(data=frame[["x", "group"]], target=frame["target"], target_names=["a", "b"]),  # noqa: ARG005
+    )
+    drop = r"drop it by modality\.columns: \{name = \"group\", kind = \"drop\"\}"
+    with pytest.raises(SourceError, match=rf"column 'group' has a name .* of its own; rename it, or {drop}"):
+        read_rows(str(tmp_path / "rows.csv"), "csv", TableConfig(label="target"))
+    with pytest.raises(SourceError, match=rf"column 'group' has a name .* of its own; {drop}"):
+        read_rows("sklearn:grouped", "sklearn", TableConfig(label="target"))
+    dropped = (ColumnSetting(name="group", kind="drop"),)
+    for path, layout in ((str(tmp_path / "rows.csv"), "csv"), ("sklearn:grouped", "sklearn")):
+        found = read_rows(path, layout, TableConfig(label="target", columns=dropped))
+        assert [column.name for column in found.dataset.samples.columns] == ["x"]

@@ -188,6 +188,18 @@ def test_a_classifier_that_cannot_be_used_is_refused_in_a_line(name: str, reason
     assert "\n" not in str(caught.value)
 
 
+def test_a_classifier_in_a_folder_that_python_does_not_search_is_told_with_the_way() -> None:
+    with pytest.raises(StudyError, match=r"no module 'elsewhere'; install it, or .* PYTHONPATH=FOLDER gansynth"):
+        check_classifier("elsewhere.models:Mine", (4,), 2)
+
+
+def test_a_module_that_a_classifier_misses_is_told_as_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "needy_module.py").write_text("import no_such_library")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(StudyError, match=r"cannot be imported \(ModuleNotFoundError: .*'no_such_library'\); mend it"):
+        check_classifier("needy_module:Mine", (4,), 2)
+
+
 @pytest.mark.parametrize(("in_proportion", "positives"), [(False, 0.5), (True, 0.2)])
 def test_synthetic_rows_take_their_share_of_all_weight(in_proportion: bool, positives: float) -> None:
     real, made = rows(), rows(count=100, positives=50, seed=1)

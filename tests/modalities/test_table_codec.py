@@ -191,6 +191,26 @@ def test_times_are_rounded_to_the_unit_that_fits_all_of_them() -> None:
     assert len(np.unique(decoded)) > 100
 
 
+@pytest.mark.parametrize(
+    ("dtype", "step"),
+    [
+        (pa.time32("s"), 60),
+        (pa.time64("us"), 60_000_000),
+        (pa.time64("ns"), 60_000_000_000),
+        (pa.time64("us"), 1),
+        (pa.duration("ms"), 3_600_000),
+        (pa.duration("s"), 86_400),
+    ],
+)
+def test_times_of_day_and_durations_are_rounded_like_times(dtype: pa.DataType, step: int) -> None:
+    moments = pa.array((RANDOM.permutation(1000) + 1) * step, pa.int64())
+    table = pa.table({"at": (moments.cast(pa.int32()) if dtype.bit_width == 32 else moments).cast(dtype)})
+    samples = survey(table.append_column(LABEL, [["a", "b"] * 500]), TableConfig(label=LABEL)).samples
+    made = TableCodec.fit(samples, TableConfig(label=LABEL)).decode(torch.linspace(-1, 1, 4001)[:, None])
+    assert len(np.unique(made)) > 900
+    assert not np.any(made % step)
+
+
 def test_columns_do_not_disturb_each_other() -> None:
     samples = samples_of({NUMBER: RANDOM.normal(size=50), towns(4): np.arange(50) % 4, WHOLE: np.arange(50)})
     codec = TableCodec.fit(samples, TableConfig(label="y", most_categories=2))

@@ -148,6 +148,28 @@ def test_text_that_is_taken_for_ids_is_told_with_what_helps(pattern: str, remedy
 
 
 @pytest.mark.parametrize(
+    ("pattern", "looks", "remedy"),
+    [
+        ("{}%", "numbers with signs or thousands separators", "write its numbers without signs"),
+        ("€{}", "numbers with signs or thousands separators", "write its numbers without signs"),
+        ("{},5", "numbers with decimal commas", "write its numbers with a decimal point"),
+        ("{}/02/2020", "times", "write its times as 2020-12-31 10:00"),
+        ("size {}", "", ""),
+        ("0{}", "", ""),
+    ],
+)
+def test_text_that_looks_like_numbers_is_told_where_it_becomes_categories(
+    pattern: str, looks: str, remedy: str
+) -> None:
+    texts = [pattern.format(10 + row % 40) for row in range(ROWS)]
+    found = look(text=texts, known=texts, settings=(setting("known", "categorical"),))
+    assert kinds(found) == {"text": "categorical", "known": "categorical"}
+    reasons = told(found, "text")
+    assert set(reasons) == ({"text"} if looks else set())
+    assert all(one.startswith(f"looks like {looks}, but is text") and remedy in one for one in reasons.values())
+
+
+@pytest.mark.parametrize(
     ("unit", "far"), [(pa.timestamp("s"), 2**60), (pa.timestamp("ms"), -(2**63)), (pa.date32(), -(2**31))]
 )
 def test_rows_with_times_beyond_64_bits_of_microseconds_are_set_aside(unit: pa.DataType, far: int) -> None:
@@ -256,6 +278,14 @@ def test_a_column_that_is_no_label_is_refused() -> None:
         survey(pa.table({"x": pa.nulls(0), LABEL: pa.nulls(0)}), TableConfig(label=LABEL))
     with pytest.raises(SourceError, match=r"no column beside the label is left \('x' holds the same value"):
         look(x=[1] * ROWS)
+
+
+def test_a_label_that_is_measured_is_told_to_be_no_class() -> None:
+    x = RANDOM.normal(size=60)
+    with pytest.raises(SourceError, match=r"60 distinct numbers such as -.* like a number to be predicted"):
+        look(x=x, label=RANDOM.normal(size=60).tolist())
+    assert len(look(x=x, label=[row % 15 / 2 for row in range(60)]).samples.class_names) == 15
+    assert len(look(x=x, label=[row % 3 + 0.5 for row in range(59)] + [9.5]).samples.class_names) == 4
 
 
 def test_leaks_are_told_with_their_score_and_kept() -> None:
@@ -367,3 +397,12 @@ def test_cells_of_another_table_are_checked_against_the_columns() -> None:
 )
 def test_types_are_read_back_from_their_names(dtype: pa.DataType) -> None:
     assert arrow_type(str(dtype)) == dtype
+
+
+def test_times_of_day_and_durations_are_told_as_people_read_them() -> None:
+    minutes = 60 * (np.arange(ROWS) % 30)
+    clock, span = pa.array(minutes.astype(np.int32)).cast(pa.time32("s")), pa.array(minutes + 86_400, pa.duration("s"))
+    at, took, ages = look(at=clock, took=span, ages=pa.array(minutes + 2**53, pa.duration("s"))).statistics
+    assert (at["min"], at["median"], at["max"]) == ("00:00:00", "00:14:00", "00:29:00")
+    assert (took["min"], took["max"]) == ("1 day, 0:00:00", "1 day, 0:29:00")
+    assert ages["min"] == f"{2**53} s"  # longer than Python's own durations

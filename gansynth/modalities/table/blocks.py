@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from gansynth.modalities.table.cells import Cells
+from gansynth.modalities.table.cells import Cells, is_clock, value_type
 from gansynth.samples import Column
 
 Counts = npt.NDArray[np.integer]
@@ -16,8 +16,9 @@ FEW_VALUES = 10
 ROWS_PER_VALUE = 3
 SPIKE_SHARE = 0.05
 SPIKE_ROWS = 8
-UNITS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1)
-"""Day, hour, minute, second, millisecond and microsecond, in microseconds."""
+UNITS = (86_400_000_000_000, 3_600_000_000_000, 60_000_000_000, 1_000_000_000, 1_000_000, 1_000, 1)
+"""Day, hour, minute, second, millisecond, microsecond and nanosecond, in nanoseconds."""
+NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Block:
         knots: Cells between which the number is linear, increasing.
         scores: The number at each knot, from -1 to 1, increasing; each is a float32.
         decimals: Digits after the point to which the number is rounded; None if it is not.
-        step: The number of a time is rounded to a multiple of this, in microseconds.
+        step: The number of a time, time of day or duration is rounded to a multiple of this, in the column's unit.
     """
 
     places: tuple[float | None, ...]
@@ -82,11 +83,20 @@ def fit_number(cells: Cells, column: Column) -> Block:
     if is_place.all():
         return Block(places, "nearest")
     knots, scores = _knots(values[~is_place], counts[~is_place])
-    if column.kind == "datetime":
-        step = next((unit for unit in UNITS if not np.any(values % unit)), None)
+    if unit := _unit(column):
+        steps = (length // unit for length in UNITS if length >= unit)
+        step = next((step for step in steps if not np.any(values % step)), None)
         return Block(places, "number", knots=knots, scores=scores, step=step)
     decimals = 0 if column.kind == "integer" else column.decimals
     return Block(places, "number", knots=knots, scores=scores, decimals=decimals)
+
+
+def _unit(column: Column) -> int:
+    """Return the nanoseconds that 1 stands for in the cells of a time, time of day or duration; of others 0."""
+    if column.kind == "datetime":
+        return NANOSECONDS["us"]
+    dtype = value_type(column)
+    return NANOSECONDS[dtype.unit] if is_clock(dtype) else 0
 
 
 def _by_frequency(values: Cells, counts: Counts, nulls: int) -> tuple[float | None, ...]:

@@ -58,7 +58,9 @@ def _words(array: pa.ChunkedArray) -> list[str | None]:
     word = "{:.7g}".format if pa.types.is_floating(whole.type) else str
     try:
         values = whole.to_pylist()
-    except (OverflowError, KeyError):  # a year that Python does not know, or a time zone: as UTC
+    except (OverflowError, KeyError):  # a year that Python does not know, or a time zone: as UTC; or a long duration
+        if pa.types.is_duration(whole.type):
+            return [one.as_py() and f"{one.as_py()} {whole.type.unit}" for one in whole.cast(pa.string())]
         values = np.datetime_as_string(whole.to_numpy(zero_copy_only=False), timezone="naive").tolist()
         values = [None if value == "NaT" else value for value in values]
     return [None if value is None else word(value) for value in values]
@@ -119,6 +121,11 @@ def value_type(column: Column) -> pa.DataType:
     """Return the Arrow type of a column's values, with or without a dictionary of them."""
     dtype = arrow_type(column.dtype)
     return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+
+
+def is_clock(dtype: pa.DataType) -> bool:
+    """Whether a type is that of times of day or durations."""
+    return bool(pa.types.is_time(dtype) or pa.types.is_duration(dtype))
 
 
 def _read(array: pa.ChunkedArray, column: Column, *, lenient: bool) -> Cells:

@@ -99,7 +99,8 @@ class TableCodec:
     def decode(self, tensor: Tensor) -> Cells:
         """Map float (N, D) to cells, float64 (N, C): numbers are clipped, of a one-hot block the largest entry counts.
 
-        Numbers are rounded to the decimals of their column, times to the coarsest unit that fits all training rows.
+        Numbers are rounded to the decimals of their column; times, times of day and durations to the coarsest unit
+        that fits all training rows.
         """
         ends = np.cumsum([sum(block.widths) for block in self.blocks]).tolist()
         parts = zip(self._on(tensor.device), [0, *ends], ends, strict=False)

@@ -28,6 +28,13 @@ def build_custom(name: str, seed: int) -> Any:  # noqa: ANN401  # scikit-learn h
     module, _, attribute = name.partition(SEPARATOR)
     try:
         found = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):  # one that the user's module imports
+            raise _unusable(name, f"cannot be imported ({_told(error)})") from None
+        raise StudyError(
+            f"evaluation.classifier: {name!r} cannot be imported, for Python finds no module {error.name!r}; install"
+            " it, or say which folder holds it: PYTHONPATH=FOLDER gansynth ..."
+        ) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 a user's module may raise anything
         raise _unusable(name, f"cannot be imported ({_told(error)})") from None
     if not (inspect.isclass(found) and issubclass(found, BaseEstimator)):

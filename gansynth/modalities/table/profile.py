@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from gansynth.errors import shortened
-from gansynth.modalities.table.cells import Cells
+from gansynth.modalities.table.cells import Cells, as_words, is_clock, value_type
 from gansynth.modalities.table.schema import Finding
 from gansynth.samples import Column, Indices, Samples
 from gansynth.seeding import numpy_generator
@@ -26,8 +26,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def statistics(samples: Samples) -> list[dict[str, Any]]:
     """Return name, kind, type, `nulls` and `distinct` of each column, and what its values are, ready for JSON.
 
-    That is `min`, `median` and `max` of numbers and times (ISO 8601), and `top` of all others: up to ten most frequent
-    values, each with its count.
+    That is `min`, `median` and `max` of numbers and times (ISO 8601; those of day, and durations, as people read them),
+    and `top` of all others: up to ten most frequent values, each with its count.
     """
     described = zip(samples.columns, np.transpose(samples.values), strict=True)
     return [
@@ -93,6 +93,8 @@ def _value(column: Column, value: float) -> float | int | str:
             return (EPOCH + timedelta(microseconds=value)).replace(tzinfo=None).isoformat()
         except OverflowError:  # a year beyond 9999
             return int(value)
+    if is_clock(value_type(column)):
+        return str(as_words(np.array([[value]]), (column,))[0][0])
     return int(value) if column.kind == "integer" else value
 
 

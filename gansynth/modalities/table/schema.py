@@ -14,12 +14,15 @@ from gansynth.samples import Column
 
 MOST_CLASSES = 1000
 MOST_NUMBER_CLASSES = 100
+FEW_CLASSES = 10
+RARE_ROWS = 3
 MOST_DECIMALS = 8
 EXACT = 2.0**53
 """Up to here float64 holds every whole number."""
 ID_ROWS = 20
 ID_SHARE = 0.9
 MAYBE_ID = "may be an id: no two of its {:,} numbers are equal; if it is one, drop it by modality.columns"
+MAYBE_NUMBERS = "looks like {}, but is text and so taken as categories; {}, or make it categorical in modality.columns"
 TEXT_WORDS = 4
 TEXT_SHARE = 0.5
 
@@ -30,13 +33,13 @@ class Finding(NamedTuple):
     Attributes:
         column: Its name.
         what: `dropped`, left out; `leak`, suspected to tell the label; `mixed`, converted from text; `id`, kept though
-            it may be one.
+            it may be one; `text`, kept as categories though its text may stand for numbers or times.
         reason: Why, for people.
         score: Of a leak, the area under the ROC curve of this column alone.
     """
 
     column: str
-    what: Literal["dropped", "leak", "mixed", "id"]
+    what: Literal["dropped", "leak", "mixed", "id", "text"]
     reason: str
     score: float | None = None
 
@@ -45,7 +48,7 @@ def infer_label(table: pa.Table, config: TableConfig) -> Column:
     """Return the label column, its classes as categories: numbers by size, other values by their text.
 
     Raises:
-        SourceError: It is missing, holds no labels, or holds more classes than a classifier can learn.
+        SourceError: It is missing, holds no labels, more classes than a classifier can learn, or measured numbers.
     """
     name = config.label
     if name not in table.column_names:
@@ -61,7 +64,21 @@ def infer_label(table: pa.Table, config: TableConfig) -> Column:
             f"modality.label: column {name!r} has {len(categories)} distinct values, at most {most} classes can be"
             " told apart; name a column of classes, or put its values into bins"
         )
+    if family == "number" and len(categories) > FEW_CLASSES and _is_measured(array):
+        raise SourceError(
+            f"modality.label: column {name!r} holds {len(categories)} distinct numbers such as {categories[0]}, some of"
+            " them hardly twice, like a number to be predicted, not classes; name a column of classes, or put its"
+            " values into bins"
+        )
     return Column(name, "boolean" if family == "boolean" else "categorical", str(array.type), categories)
+
+
+def _is_measured(array: pa.ChunkedArray) -> bool:
+    """Whether numbers are not all whole, and some of them too rare to be a class."""
+    held = numbers(array)
+    held = held[np.isfinite(held)]
+    _, counts = np.unique(held, return_counts=True)
+    return bool(np.any(held != np.rint(held)) and counts.min() < RARE_ROWS)
 
 
 def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, ...], list[Finding]]:
@@ -70,7 +87,7 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
     Dropped are columns that the settings drop, that hold only nulls or one value, ids (text with a value of its own in
     more than 90 % of rows, whole numbers that count the rows), free text, and types that are neither numbers, text
     nor times. A kind that the settings give is taken, except where there is only one value. Whole numbers with gaps of
-    which no two are equal are kept, and told to be ids perhaps.
+    which no two are equal are kept, and told to be ids perhaps; text that looks like numbers or times is told so.
 
     Raises:
         SourceError: A setting names no column or does not fit its values, or no column is left.
@@ -89,8 +106,8 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
         found = _infer(name, table[name], settings.get(name))
         if isinstance(found, Column):
             columns.append(found)
-            if name not in settings and _may_be_id(table[name], found):
-                findings.append(Finding(name, "id", MAYBE_ID.format(len(table) - table[name].null_count)))
+            doubt = None if name in settings else _doubt(table[name], found)
+            findings += [doubt] if doubt else []
         else:
             findings.append(Finding(name, "dropped", found))
     if not columns:
@@ -101,10 +118,16 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
     return tuple(columns), findings
 
 
-def _may_be_id(array: pa.ChunkedArray, column: Column) -> bool:
+def _doubt(array: pa.ChunkedArray, column: Column) -> Finding | None:
+    """Return why the kind of a column that was inferred may be wrong."""
     rows = len(array) - array.null_count
-    is_whole = column.kind == "integer" and _family(array.type) == "whole"
-    return is_whole and rows >= ID_ROWS and pc.count_distinct(plain(array)).as_py() == rows
+    if column.kind == "integer" and _family(array.type) == "whole":
+        is_id = rows >= ID_ROWS and pc.count_distinct(plain(array)).as_py() == rows
+        return Finding(column.name, "id", MAYBE_ID.format(rows)) if is_id else None
+    if column.kind == "categorical" and _family(array.type) == "text":
+        look = _look(plain(array).unique().drop_null().cast(pa.string()))
+        return Finding(column.name, "text", MAYBE_NUMBERS.format(*look)) if look else None
+    return None
 
 
 def _infer(name: str, array: pa.ChunkedArray, setting: ColumnSetting | None) -> Column | str:
@@ -143,13 +166,25 @@ def _family(dtype: pa.DataType) -> str:
     return next((family for family, types in tests.items() if any(test(values) for test in types)), "")
 
 
-REMEDIES = {
-    r"^\s*\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T]|$)": "write its times as 2020-12-31 10:00",
-    r"^\s*[+-]?(\p{Sc}\s*[+-]?\d[\d., ']*|\d[\d., ']*\s*(%|\p{Sc}| [A-Z]{3})|\d{1,3}([., ']\d{3})+([.,]\d+)?)\s*$": (
-        "write its numbers without signs and thousands separators"
+class Look(NamedTuple):
+    """What a text looks like, and what helps if it is that."""
+
+    what: str
+    remedy: str
+
+
+AMOUNT = (
+    r"^\s*[+-]?(\p{Sc}\s*[+-]?\d[\d., ']*|\d[\d., ']*\s*(%|\p{Sc}| [A-Z]{3})"
+    r"|\d{1,3}([., ']\d{3})+([.,]\d+)?)\s*$"
+)
+LOOKS = {
+    r"^\s*\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T]|$)": Look("times", "write its times as 2020-12-31 10:00"),
+    AMOUNT: Look(
+        "numbers with signs or thousands separators", "write its numbers without signs and thousands separators"
     ),
+    r"^\s*[+-]?\d*,\d+\s*$": Look("numbers with decimal commas", "write its numbers with a decimal point"),
 }
-"""What helps with text that no kind fits as it is, by its pattern: times, and amounts."""
+"""By their pattern, texts that no kind fits as they are."""
 FITTING = {
     "numeric": {"whole", "number"},
     "integer": {"whole", "number", "clock"},
@@ -193,10 +228,16 @@ def _of_text(name: str, array: pa.ChunkedArray, distinct: int) -> Column | str:
 
 def _remedy(texts: pa.Array) -> str:
     """Say how to keep text that was taken for ids: as most of it is written."""
-    for pattern, remedy in REMEDIES.items():
+    look = _look(texts)
+    return f"{look.remedy}; as it is, it can only be categorical" if look else "give its kind in modality.columns"
+
+
+def _look(texts: pa.Array) -> Look | None:
+    """Return what more than 90 % of some texts look like."""
+    for pattern, look in LOOKS.items():
         if (pc.mean(pc.match_substring_regex(texts, pattern).cast(pa.float64())).as_py() or 0) > ID_SHARE:
-            return f"{remedy}; as it is, it can only be categorical"
-    return "give its kind in modality.columns"
+            return look
+    return None
 
 
 def _of_whole_numbers(name: str, array: pa.ChunkedArray, distinct: int) -> Column | str:
