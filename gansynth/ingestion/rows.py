@@ -32,13 +32,21 @@ class FoundRows:
 
 
 def read_rows(path: str, layout: str, config: TableConfig) -> FoundRows:
-    """Read a table and find out what its columns hold.
+    """Read a table in a format, a key of TABLE_READERS, and find out what its columns hold.
 
     Raises:
-        SourceError: It cannot be read, has no usable row or column, or keeps a column with a name that gansynth uses
-            itself.
+        SourceError: It cannot be read, or as `find_rows` says.
     """
     source = read_csv(path, config.label) if layout == "csv" else TABLE_READERS[layout](path)
+    return find_rows(source, path, config)
+
+
+def find_rows(source: TableSource, path: str, config: TableConfig) -> FoundRows:
+    """Find out what the columns of a table hold, which was read from a path, or goes by that name.
+
+    Raises:
+        SourceError: It has no usable row or column, or keeps a column with a name that gansynth uses itself.
+    """
     _check_header(path, source, config)
     _check_names(path, source, config)
     found = survey(source.table, config)

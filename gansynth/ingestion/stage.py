@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from gansynth.artifacts import is_current, publish
 from gansynth.datasets import write_dataset
-from gansynth.errors import SourceError, shortened
+from gansynth.errors import SourceError, StudyError, shortened
 from gansynth.ingestion.conversion import convert
 from gansynth.ingestion.duplicates import find_duplicates
-from gansynth.ingestion.mirrors import RemoteSource, find_remote, mirror
+from gansynth.ingestion.mirrors import find_remote, mirror
 from gansynth.ingestion.readers import READERS
-from gansynth.ingestion.rows import read_rows
+from gansynth.ingestion.rows import find_rows, read_rows
 from gansynth.ingestion.sources import Record, Source, choose_format, fingerprint, natural_order
-from gansynth.ingestion.tables import choose_table_format
+from gansynth.ingestion.tables import TableSource, choose_table_format, digest_of, read_frame
 from gansynth.modalities import ImageConfig, TableConfig
 from gansynth.modalities.image.storage import Pixels
 from gansynth.progress import Progress
@@ -38,8 +39,10 @@ OF_INGESTION = {"kind", "size", "channels", "fit", "label", "columns", "equal_ro
 """Settings of a modality that decide what is read; all others decide what is made of it."""
 
 
-def ingest(study: Study, run: Run) -> Path:
+def ingest(study: Study, run: Run, frame: pd.DataFrame | None = None) -> Path:
     """Read, convert and check the source of a study, and publish the dataset at `run.dataset`.
+
+    A pandas frame, without its index, takes the place of what lies at `source.path`, which then is a mere name.
 
     Beside the samples, the artifact holds `quarantine.json`: a list of `source` (where) and `reason` for each sample
     that could not be used; and of a table `columns.json`: what was found out about its columns. The manifest counts
@@ -55,14 +58,19 @@ def ingest(study: Study, run: Run) -> Path:
         The directory of the artifact.
 
     Raises:
+        StudyError: There is a frame, and the study is not of a table.
         SourceError: The source cannot be read, more of its samples than `source.max_bad_share` are unusable, it has
             fewer than two classes, or a class has fewer than three samples.
         RemoteError: The source is a URL, and its storage cannot be reached or refuses.
         ArtifactError: The artifact cannot be written.
     """
-    source = study.source
-    remote = find_remote(source.path) if is_url(source.path) else None
-    request = _request(study, remote)
+    source, given = study.source, None
+    remote = find_remote(source.path) if is_url(source.path) and frame is None else None
+    if frame is None:
+        request = _request(study, *((source.format, remote.fingerprint) if remote else _look_over(study)))
+    else:
+        given = _take(frame, study)
+        request = _request(study, "frame", digest_of(given.table))
     save_study(study, run.study_file)
     if is_current(run.dataset, request, {}):
         return run.dataset
@@ -70,16 +78,18 @@ def ingest(study: Study, run: Run) -> Path:
         publish(run.dataset, "ingest", request, {}) as draft,
         mirror(remote, run) if remote else nullcontext(source.path) as path,
     ):
-        layout = _format(study, path)
         if isinstance(study.modality, TableConfig):
-            found = read_rows(path, layout, study.modality)
+            if given is not None:
+                found = find_rows(given, path, study.modality)
+            else:
+                found = read_rows(path, _format(study, path), study.modality)
             (draft.path / COLUMNS_FILE).write_text(json.dumps(found.about, indent=1))
             names, labels = found.dataset.samples.class_names, found.dataset.samples.labels
             _check([names[label] for label in labels], names, found.quarantine, source)
             dataset, quarantine, counts = found.dataset, found.quarantine, found.counts
             exact = dataset.groups
         else:
-            dataset, quarantine, exact = _read_images(study.modality, source, _read(path, layout), run)
+            dataset, quarantine, exact = _read_images(study.modality, source, _read(path, _format(study, path)), run)
             counts = {}
         write_dataset(draft.path, dataset)
         (draft.path / QUARANTINE_FILE).write_text(json.dumps(quarantine, indent=1))
@@ -134,8 +144,14 @@ class _Rows(NamedTuple):
     quarantine: list[dict[str, str]]
 
 
-def _request(study: Study, remote: RemoteSource | None) -> dict[str, Any]:
-    layout, content = (study.source.format, remote.fingerprint) if remote else _look_over(study)
+def _take(frame: pd.DataFrame, study: Study) -> TableSource:
+    if study.modality.kind != "table":
+        raise StudyError("modality.kind: a pandas frame holds rows of a table; set it to 'table', and modality.label")
+    return read_frame(frame, study.source.path)
+
+
+def _request(study: Study, layout: str, content: str) -> dict[str, Any]:
+    """Return what determines the dataset, of a source in some format and with content of this fingerprint."""
     decisive = {"max_bad_share"} | ({"near_duplicate_distance"} if study.modality.kind == "image" else set())
     settings = study.source.model_dump(include=decisive)
     return {

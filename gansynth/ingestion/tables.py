@@ -3,6 +3,7 @@
 A reader returns the whole table with the types of its source, and what it could not read.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 from http.client import HTTPException
@@ -206,6 +207,14 @@ def read_frame(frame: pd.DataFrame, name: str = "frame") -> TableSource:
             notes.append(f"{column} holds values of several types, read as text")
         arrays.append(array)
     return TableSource(pa.table(arrays, names=names), (_part(name, len(frame), is_test=False),), [], notes)
+
+
+def digest_of(table: pa.Table) -> str:
+    """Return the SHA-256 of a table's types and values."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def _part(name: str, rows: int, *, is_test: bool) -> Part:

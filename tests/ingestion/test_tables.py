@@ -13,7 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.utils import Bunch
 
-from gansynth.errors import SourceError
+from gansynth.artifacts import read_manifest
+from gansynth.datasets import load_dataset
+from gansynth.errors import SourceError, StudyError
+from gansynth.ingestion import ingest
 from gansynth.ingestion.rows import read_rows
 from gansynth.ingestion.tables import (
     SKLEARN,
@@ -25,8 +28,11 @@ from gansynth.ingestion.tables import (
     read_parquet,
     read_sklearn,
 )
+from gansynth.modalities.table.cells import to_arrow
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
 from gansynth.modalities.table.survey import survey
+from gansynth.runs import Run
+from gansynth.study import Study
 
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ROWS = 400
@@ -325,3 +331,22 @@ def test_a_column_with_a_name_of_ours_is_refused_unless_it_is_dropped(
     for path, layout in ((str(tmp_path / "rows.csv"), "csv"), ("sklearn:grouped", "sklearn")):
         found = read_rows(path, layout, TableConfig(label="target", columns=dropped))
         assert [column.name for column in found.dataset.samples.columns] == ["x"]
+
+
+def test_a_frame_is_ingested_in_place_of_a_source(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(12) / 4, "town": ["Rome", "Oslo", None] * 4, "y": ["a", "b"] * 6})
+    about = {"name": "s", "source": {"path": "customers"}, "modality": {"kind": "table", "label": "y"}}
+    study, run = Study.model_validate(about), Run(tmp_path / "run")
+    rows = load_dataset(ingest(study, run, frame)).samples.take(np.arange(12))
+    assert [column.name for column in rows.columns] == ["x", "town"]
+    np.testing.assert_array_equal(to_arrow(rows.values, rows.columns)["x"], frame["x"])
+    stamp, digest = (run.dataset / "manifest.json").stat().st_mtime_ns, read_manifest(run.dataset).digest
+    ingest(study, run, frame.copy())
+    assert (run.dataset / "manifest.json").stat().st_mtime_ns == stamp
+    ingest(study, run, frame.assign(x=0.5 + frame["x"]))
+    assert read_manifest(run.dataset).digest != digest
+    with pytest.raises(SourceError, match=r"customers: column 'seed_index' has a name that gansynth gives"):
+        ingest(study, run, frame.rename(columns={"town": "seed_index"}))
+    images = Study.model_validate({"name": "s", "source": {"path": "customers"}})
+    with pytest.raises(StudyError, match=r"modality\.kind: a pandas frame holds rows of a table"):
+        ingest(images, run, frame)
