@@ -202,7 +202,8 @@ def test_show_prints_the_card_of_a_run(start: Start, workplace: Path, augmented:
     assert "GAN            residual, 0.32 thousand samples" in lines
     assert any(re.fullmatch(r"evaluate +9 of 9 +[\d.]+ s +[\d.]+ s +\d+ MiB", line) for line in lines)
     assert verdict in lines
-    assert any(line.startswith("fidelity      KID ") for line in lines)
+    assert any(re.match("fidelity +KID ", line) for line in lines)
+    assert any(re.match("similarity +", line) for line in lines)
     assert "report             runs/tiny/report/index.html" in lines
     for warning in json.loads((workplace / "runs" / "tiny" / "report" / "report.json").read_text())["warnings"]:
         assert f"warning: {warning}" in lines
