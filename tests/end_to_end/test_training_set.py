@@ -34,7 +34,7 @@ README = Path(__file__).parents[2] / "README.md"
 COLUMNS = ["age", "plan", "paid"]
 
 
-@pytest.fixture(scope="module", params=["parquet", "csv"])
+@pytest.fixture(scope="module", params=["parquet", pytest.param("csv", marks=pytest.mark.slow)])
 def evaluated(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> tuple[Study, Run]:
     """A study of customers whose samples were delivered in either format, evaluated."""
     folder = tmp_path_factory.mktemp("table")
