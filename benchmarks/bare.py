@@ -5,7 +5,6 @@ balance of the classes, no moving average, no metrics, no schedule, no Fabric.
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +12,6 @@ from torch import Tensor
 
 from gansynth.gans import AnyGan
 from gansynth.gans.augmentation import augment
-from gansynth.gans.base import Generator
 from gansynth.modalities.image import Codec, ImageConfig
 from gansynth.samples import Samples
 from gansynth.seeding import BatchRandom
@@ -51,7 +49,7 @@ class BareLoop:
             self.generator.compile()
         self.values, self.labels = torch.from_numpy(samples.values), torch.from_numpy(samples.labels)
         self.random = torch.Generator().manual_seed(0)
-        self.latent_dim = cast(Generator, players.generator).latent_dim
+        self.latent_dim = players.generator.latent_dim
 
     def step(self, number: int) -> None:
         """Update the discriminator, then the generator."""

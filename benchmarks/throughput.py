@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import joblib
 import pandas as pd
@@ -35,7 +35,6 @@ from gansynth.checkpoints import load_model
 from gansynth.classifiers import Batches, Diet, fit_classifier
 from gansynth.datasets import load_dataset
 from gansynth.devices import make_fabric
-from gansynth.gans.base import Generator
 from gansynth.generation import Batch, export
 from gansynth.ingestion import ingest
 from gansynth.modalities.image import Codec, ImageConfig, Policy, augment
@@ -156,7 +155,7 @@ def measure_generation(bench: Bench) -> Iterator[tuple[str, str, float]]:
     """Compare samples in files with the generator's forward pass, and the memory of many with that of few."""
     count = bench.effort.samples
     model = load_model(bench.run.model(None), bench.study.compute)
-    generator = cast(Generator, model.generator)
+    generator = model.generator
     latents, labels = torch.randn(PASS, generator.latent_dim), torch.zeros(PASS, dtype=torch.long)
 
     @torch.inference_mode()

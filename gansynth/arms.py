@@ -34,6 +34,11 @@ class Arm(NamedTuple):
         return ("dataset", "model") if self.augmented else ("dataset",)
 
 
+def decides_for(metric: str) -> Literal["balanced_accuracy", "macro_f1"]:
+    """Return the score that an arm which is tuned decides for, where a study is about this metric."""
+    return "balanced_accuracy" if metric == "balanced_accuracy" else "macro_f1"
+
+
 def has_gan(arm: str) -> bool:
     """Tell by its name whether an arm has a GAN."""
     return "gan" in arm.split("+")

@@ -16,13 +16,13 @@ import numpy.typing as npt
 import torch
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from gansynth.artifacts import read_manifest
 from gansynth.classifiers import Classifier, teacher_name
 from gansynth.devices import make_fabric
 from gansynth.errors import ArtifactError, ResourceError, first_line
 from gansynth.gans import FAMILIES
+from gansynth.gans.base import Discriminator, Generator
 from gansynth.memory import is_out_of_memory
 from gansynth.modalities import MODALITIES
 from gansynth.modalities.base import Codec
@@ -57,8 +57,8 @@ class TrainedModel:
         guarantee: What differential privacy guarantees of the networks; None if they were trained without.
     """
 
-    generator: nn.Module
-    discriminator: nn.Module
+    generator: Generator
+    discriminator: Discriminator
     codec: Codec
     teacher: Classifier
     policy: str
@@ -75,8 +75,8 @@ class TrainedModel:
 class Networks(NamedTuple):
     """What is saved of a training: the generator's moving average, the discriminator and the teacher."""
 
-    generator: nn.Module
-    discriminator: nn.Module
+    generator: Generator
+    discriminator: Discriminator
     teacher: Classifier
 
 

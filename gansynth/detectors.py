@@ -4,7 +4,7 @@ GANs have been used so on transactions and scans since AnoGAN (Schlegl 2017, arX
 a latent, which takes a descent per sample, the discriminator is asked, as in EGBAD (Zenati 2018, arXiv 1802.06222).
 """
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ from sklearn.covariance import LedoitWolf
 from gansynth.checkpoints import TrainedModel
 from gansynth.classifiers import INFERENCE_BATCH
 from gansynth.errors import StudyError
-from gansynth.gans.base import Discriminator
 from gansynth.samples import Samples, Values
 
 Floats = npt.NDArray[np.float64]
@@ -95,7 +94,7 @@ class Detector:
     @torch.no_grad()
     def _look(self, values: Values) -> tuple[Floats, Floats]:
         """Return the discriminator's logits (N,), given the normal class, and features (N, D)."""
-        discriminator = cast(Discriminator, self.model.discriminator)
+        discriminator = self.model.discriminator
         logits, features = [], []
         for start in range(0, max(len(values), 1), INFERENCE_BATCH):
             held = self.model.codec.hold(values[start : start + INFERENCE_BATCH]).to(self.model.device)

@@ -16,7 +16,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
 from gansynth import processes
-from gansynth.errors import StudyError, TrainingError
+from gansynth.errors import StudyError, TrainingError, on_one_line
 from gansynth.sections import ComputeConfig
 from gansynth.stopping import stopping_postponed
 
@@ -97,8 +97,8 @@ def _make(compute: ComputeConfig, **options: Any) -> Fabric:  # noqa: ANN401  # 
     try:
         return Fabric(accelerator=compute.accelerator, precision=compute.precision, **options)
     except (ValueError, RuntimeError, ModuleNotFoundError, MisconfigurationException) as error:
-        reason = " ".join(str(error).split())
         raise StudyError(
-            f"compute: {compute.accelerator!r} with {options['devices']} device(s) does not work here ({reason});"
+            f"compute: {compute.accelerator!r} with {options['devices']} device(s) does not work here"
+            f" ({on_one_line(error)});"
             " use compute.accelerator 'auto' or fewer compute.devices"
         ) from error

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gansynth.arms import ARMS
+from gansynth.arms import ARMS, decides_for
 from gansynth.artifacts import MANIFEST, Manifest, answers, read_manifest, verify
 from gansynth.errors import ArtifactError
 from gansynth.runs import Run
@@ -257,8 +257,7 @@ def _recipe_request(study: "Study", repetition: int | None, *, tuned: bool) -> d
     for of_fidelity_alone in ("inception_weights", "metric"):
         del request["evaluation"][of_fidelity_alone]
     if tuned:
-        metric = study.evaluation.metric
-        request["decides_for"] = metric if metric == "balanced_accuracy" else "macro_f1"
+        request["decides_for"] = decides_for(study.evaluation.metric)
     return request
 
 

@@ -157,7 +157,8 @@ def _take_groups(taken: npt.NDArray[np.bool_], groups: Indices, count: int) -> N
     """
     members, first, sizes = np.unique(groups, return_index=True, return_counts=True)
     missing, larger = count - int(sizes[taken[members]].sum()), []
-    for group, size in zip(members[np.argsort(first)].tolist(), sizes[np.argsort(first)].tolist(), strict=True):
+    drawn = np.argsort(first)
+    for group, size in zip(members[drawn].tolist(), sizes[drawn].tolist(), strict=True):
         if missing <= 0:
             return
         if taken[group]:

@@ -7,6 +7,7 @@ stay what they are, and so do its ranking and its calibration.
 import numpy as np
 import numpy.typing as npt
 
+from gansynth.arms import decides_for
 from gansynth.samples import Indices
 
 Floats = npt.NDArray[np.floating]
@@ -31,7 +32,7 @@ def tune_factors(labels: Indices, probabilities: Floats, metric: str) -> npt.NDA
     Returns:
         Factors (K,), their geometric mean 1.
     """
-    score = _balanced_accuracy if metric == "balanced_accuracy" else _macro_f1
+    score = SCORES[decides_for(metric)]
     n_classes = probabilities.shape[1]
     factors = np.ones(n_classes)
     for _ in range(ROUNDS):
@@ -56,3 +57,6 @@ def _macro_f1(counts: Counts) -> float:
 def _balanced_accuracy(counts: Counts) -> float:
     true = counts.sum(1)
     return float((np.diag(counts) / true.clip(min=1))[true > 0].mean())
+
+
+SCORES = {"balanced_accuracy": _balanced_accuracy, "macro_f1": _macro_f1}

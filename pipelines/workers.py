@@ -28,7 +28,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from gansynth.artifacts import read_manifest
-from gansynth.errors import GansynthError
+from gansynth.errors import GansynthError, on_one_line
 from gansynth.runs import Run
 from gansynth.sections import ComputeConfig
 from gansynth.study import Study
@@ -113,7 +113,7 @@ def result_in_worker(
             f" resume (its last words are in {log})"
         ) from None
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = on_one_line(error)
         raise GansynthError(
             f"{function.__name__}: unexpected {type(error).__name__} ({reason}); {log} says where, please report it"
         ) from error

@@ -214,7 +214,7 @@ def choose_mix(
     known = {Mix(policy, 0.0): loss for policy, loss in model.policy_losses.items()} if arm.augmented else {}
 
     @cache
-    def taught(held: int) -> tuple[Lesson | None, Synthetic]:
+    def taught(held: int | None) -> tuple[Lesson | None, Synthetic]:
         if committee is None:
             return None, synthetic
         lesson = give_lesson(study, real, committee, held)
@@ -223,7 +223,7 @@ def choose_mix(
         return lesson, synthetic._replace(targets=_training_labels(study, synthetic.samples.one_hot, told))
 
     def diet_of(mix: Mix, seen: npt.NDArray[np.bool_]) -> Diet:
-        lesson, labelled = taught(-1 if committee is None else int(committee.fold_of[~seen][0]))
+        lesson, labelled = taught(None if committee is None else int(committee.fold_of[~seen][0]))
         return build_diet(arm, mix, real.take(seen), labelled.among(seen), lesson)
 
     loss = plain_log_loss if committee else calibrated_log_loss

@@ -50,8 +50,8 @@ CLOSEST_PAIRS = 12
 def evaluate(study: Study, run: Run) -> Path:
     """Evaluate every repetition and summarise them; of a table, compose the training set of the recommended arm."""
     for repetition in range(study.evaluation.repetitions):
-        for arms in together(study):
-            evaluate_arms(study, run, repetition, arms)
+        for arm in study.evaluation.arms:
+            evaluate_arm(study, run, repetition, arm)
         evaluate_fidelity(study, run, repetition)
         if study.evaluation.anomaly is not None:
             evaluate_anomaly(study, run, repetition)
@@ -119,7 +119,7 @@ def evaluate_fidelity(study: Study, run: Run, repetition: int) -> Path:
     parts = {
         "training": dataset.samples.take(split.train),
         "held_out": dataset.samples.take(split.test),
-        "synthetic": load_synthetic(run.synthetic(repetition), model.schema),
+        "synthetic": load_synthetic(run.synthetic(repetition)),
     }
     training, held_out, synthetic = (Embedded(model.teacher.embed(part.values), part.labels) for part in parts.values())
     seed = derive_seed(study.seed, "fidelity", repetition)

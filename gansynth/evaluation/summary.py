@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,7 @@ TEACHER_EMBEDDING = "penultimate features of the teacher, a classifier trained o
 INCEPTION_EMBEDDING = "features of the Inception network, from the weights file that the study names"
 FEW_PER_CLASS = 5
 SMALL_TEST_PER_CLASS = 20
+Found = TypeVar("Found", Similarity, Privacy)
 
 
 def summarise(study: Study, run: Run) -> Path:
@@ -104,8 +106,8 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
         arms={arm: _arm_summary(arm, values[arm], scores, run, settings.repetitions) for arm in settings.arms},
         comparisons=comparisons,
         fidelity=_fidelity(study, fidelity),
-        similarity=_similarity(run, settings.repetitions),
-        privacy=_privacy(run, settings.repetitions),
+        similarity=_over(Similarity, SIMILARITY_FILE, run, settings.repetitions),
+        privacy=_over(Privacy, PRIVACY_FILE, run, settings.repetitions),
         train_rows=counts["train"],
         test_rows=counts["test"],
         repetitions=settings.repetitions,
@@ -150,14 +152,10 @@ def _means(table: pd.DataFrame, column: str) -> dict[str, float]:
     return {str(name): float(value) for name, value in means.items()}
 
 
-def _similarity(run: Run, repetitions: int) -> Similarity:
-    texts = [(run.fidelity(r) / SIMILARITY_FILE).read_text() for r in range(repetitions)]
-    return Similarity.over([Similarity.model_validate_json(text) for text in texts])
-
-
-def _privacy(run: Run, repetitions: int) -> Privacy:
-    texts = [(run.fidelity(r) / PRIVACY_FILE).read_text() for r in range(repetitions)]
-    return Privacy.over([Privacy.model_validate_json(text) for text in texts])
+def _over(kind: type[Found], file: str, run: Run, repetitions: int) -> Found:
+    """Return the mean over repetitions of what a file of their fidelity holds."""
+    texts = [(run.fidelity(r) / file).read_text() for r in range(repetitions)]
+    return kind.over([kind.model_validate_json(text) for text in texts])
 
 
 def _warnings(counts: dict[str, dict[str, int]], correlation: float) -> Iterable[str]:

@@ -277,10 +277,10 @@ def widths(first: int, most: int, count: int) -> list[int]:
 class Family(NamedTuple):
     """An adversarial family: its settings and its two networks, both built as `Network(config, shape, n_classes)`.
 
-    The generator also satisfies the protocol `Generator`. `modality` is what its samples are.
+    `modality` is what its samples are.
     """
 
     config: type[GanConfig]
-    generator: type[nn.Module]
+    generator: type[Generator]
     discriminator: type[Discriminator]
     modality: Literal["image", "table"] = "image"

@@ -17,7 +17,6 @@ import torch
 from scipy.special import ndtri
 
 from gansynth.checkpoints import TrainedModel
-from gansynth.gans.base import Generator
 from gansynth.samples import Indices, Values
 from gansynth.sections import GenerationConfig
 from gansynth.seeding import derive_seed
@@ -97,7 +96,7 @@ class Sampler:
     @torch.inference_mode()
     def _run(self, label: int, number: int) -> Candidates:
         model, size = self.model, self.pass_size
-        generator = cast(Generator, model.generator)
+        generator = model.generator
         indices = np.arange(number * size, (number + 1) * size, dtype=np.int64)
         normal = latents(self.seed, label, number * size, (number + 1) * size, generator.sampling_dim)
         labels = torch.full((size,), label, device=model.device)

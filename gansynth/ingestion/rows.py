@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gansynth.errors import SourceError
-from gansynth.ingestion.tables import TABLE_READERS, TableSource, read_csv
+from gansynth.ingestion.tables import TableSource, read_table
 from gansynth.modalities.table.cells import listed
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.storage import OWN_COLUMNS
@@ -37,8 +37,7 @@ def read_rows(path: str, layout: str, config: TableConfig) -> FoundRows:
     Raises:
         SourceError: It cannot be read, or as `find_rows` says.
     """
-    source = read_csv(path, config.label) if layout == "csv" else TABLE_READERS[layout](path)
-    return find_rows(source, path, config)
+    return find_rows(read_table(path, layout, config.label), path, config)
 
 
 def find_rows(source: TableSource, path: str, config: TableConfig) -> FoundRows:

@@ -108,6 +108,15 @@ def format_of_files(place: Path) -> str:
     return "parquet" if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))) else ""
 
 
+def read_table(path: str, layout: str, label: str = "", expected: Expected | None = None) -> TableSource:
+    """Read the table at `path` in a format, a key of TABLE_READERS; what else is known of it helps to read CSV.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    return read_csv(path, label, expected) if layout == "csv" else TABLE_READERS[layout](path)
+
+
 def read_csv(path: str, label: str = "", expected: Expected | None = None) -> TableSource:
     """Read a text file of values, whose dialect is sniffed and noted; a compressed one by its suffix.
 

@@ -17,7 +17,7 @@ from gansynth.ingestion.damage import DAMAGE, find_damage
 from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
-from gansynth.ingestion.tables import TABLE_READERS, TableSource, choose_table_format, format_of_files, read_csv
+from gansynth.ingestion.tables import TableSource, choose_table_format, format_of_files, read_table
 from gansynth.modalities.image.config import ImageConfig
 from gansynth.modalities.table.cells import listed, to_cells, value_type
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
@@ -96,9 +96,6 @@ def read_further_rows(path: str, schema: Schema, dialect: Dialect | None = None)
 
 
 def _read_table(path: str, schema: Schema, dialect: Dialect | None) -> TableSource:
-    layout = choose_table_format(path)
-    if layout != "csv":
-        return TABLE_READERS[layout](path)
     columns = schema.columns
     expected = Expected(
         names=tuple(column.name for column in columns),
@@ -106,7 +103,7 @@ def _read_table(path: str, schema: Schema, dialect: Dialect | None) -> TableSour
         times=tuple(column.name for column in columns if column.kind == "datetime"),
         dialect=dialect,
     )
-    return read_csv(path, expected=expected)
+    return read_table(path, choose_table_format(path), expected=expected)
 
 
 def _in_order(source: TableSource, unusable: dict[int, str]) -> tuple[list[str], list[str]]:

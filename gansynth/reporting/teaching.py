@@ -1,7 +1,7 @@
 """How arms of tables were taught, balanced and tuned, in prose that is generated from the study."""
 
 from gansynth import formats
-from gansynth.arms import ARMS, Arm
+from gansynth.arms import ARMS, Arm, decides_for
 from gansynth.modalities.table.estimators import ESTIMATORS, HIST_GRADIENT_BOOSTING, LINEAR
 from gansynth.modalities.table.oversampling import NEIGHBOURS
 from gansynth.modalities.table.teachers import MEMBERS
@@ -104,7 +104,7 @@ def _teaching(study: Study, arms: dict[str, Arm]) -> str:
 
 
 def _thresholds(study: Study, arms: dict[str, Arm]) -> str:
-    aim = "balanced accuracy" if study.evaluation.metric == "balanced_accuracy" else "macro-F1"
+    aim = formats.metric_name(decides_for(study.evaluation.metric))
     taught, alone = ([name for name, spec in arms.items() if spec.taught is so] for so in (True, False))
     folds = f"classifiers trained without each of {study.evaluation.inner_folds} folds say of its rows"
     sources = [

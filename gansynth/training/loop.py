@@ -3,12 +3,11 @@
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from gansynth import processes
 from gansynth.drawing import RowsByClass
@@ -36,9 +35,9 @@ class Players:
     augmented, and `real` and `fake`, moving averages of the logits.
     """
 
-    generator: nn.Module
-    discriminator: nn.Module
-    average: nn.Module
+    generator: Generator
+    discriminator: Discriminator
+    average: Generator
     generator_optimiser: torch.optim.Adam
     discriminator_optimiser: torch.optim.Adam
     memory: dict[str, Tensor]
@@ -86,13 +85,13 @@ class AdversarialLoop:
         self.config, self.fabric, self.seed, self.codec, self.players = config, fabric, seed, codec, players
         self.generator, self.generator_optimiser = fabric.setup(players.generator, players.generator_optimiser)
         self.judge, self.discriminator_optimiser = fabric.setup(
-            Judge(cast(Discriminator, players.discriminator)), players.discriminator_optimiser
+            Judge(players.discriminator), players.discriminator_optimiser
         )
         self.average = players.average.to(fabric.device)
         for name, value in players.memory.items():
             players.memory[name] = value.to(fabric.device)
         self.rate_share = 1.0
-        self.latent_dim = cast(Generator, players.generator).latent_dim
+        self.latent_dim = players.generator.latent_dim
         self.total_steps = max(1, round(config.kimg * 1000 / config.batch_size))
         self.batch = config.batch_size // fabric.world_size
         self.parts, self.rows = parts, self.batch // parts
@@ -200,7 +199,7 @@ class AdversarialLoop:
     def _train_generator(self, fake: Tensor, real: Tensor, labels: Tensor, logits_real: Tensor, number: int) -> Tensor:
         """Update the generator on the samples that the discriminator has just seen; return its loss."""
         # the bare network: its gradients are not wanted, so no process may wait for another's
-        discriminator = cast(Discriminator, self.players.discriminator).requires_grad_(False)
+        discriminator = self.players.discriminator.requires_grad_(False)
         self.generator_optimiser.zero_grad()
         if self.parts == 1:
             loss = self._judge_fake(fake, real, labels, logits_real, number)
@@ -229,7 +228,7 @@ class AdversarialLoop:
 
     def _judge_fake(self, fake: Tensor, real: Tensor, labels: Tensor, logits_real: Tensor, number: int) -> Tensor:
         """Return the generator's loss."""
-        discriminator = cast(Discriminator, self.players.discriminator)
+        discriminator = self.players.discriminator
         with self.fabric.autocast():
             features = discriminator.embed(self._augment(fake))
             logits_fake = discriminator.judge(features, labels).float()

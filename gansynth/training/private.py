@@ -18,7 +18,6 @@ from torch import Tensor
 
 from gansynth.errors import StudyError
 from gansynth.gans import GanConfig
-from gansynth.gans.base import Discriminator
 from gansynth.gans.private import PrivacyConfig
 from gansynth.modalities.base import Codec
 from gansynth.privacy import Guarantee
@@ -133,7 +132,7 @@ class PrivateLoop(AdversarialLoop):
 
     def _train_by_discriminator(self, fake: Tensor, labels: Tensor) -> dict[str, Tensor]:
         self.watched.disable_hooks()  # gradients pass through the discriminator, and none of a row is wanted
-        discriminator = cast(Discriminator, self.players.discriminator).requires_grad_(False)
+        discriminator = self.players.discriminator.requires_grad_(False)
         logits = discriminator(fake, labels)
         loss = self.loss.generator(logits, logits)
         self.generator_optimiser.zero_grad()
