@@ -52,6 +52,23 @@ def test_estimators_take_nulls_categories_and_labels_in_part(name: str) -> None:
     assert np.abs(soft - 0.5).mean() < np.abs(hard - 0.5).mean()
 
 
+@pytest.mark.parametrize("name", [*ESTIMATORS, "sklearn.naive_bayes:GaussianNB"])
+@pytest.mark.filterwarnings("error")
+def test_a_number_that_a_fold_does_not_have_teaches_nothing(name: str) -> None:
+    train, test = rows(), rows(seed=1)
+    random = np.random.default_rng(0)
+    schema = Schema((OTHER, *train.columns), LABEL)
+    columns = [np.full(300, np.nan), random.normal(size=300)]
+    gone, there = (
+        Samples(np.column_stack([column, test.values]), test.labels, ("no", "yes"), schema) for column in columns
+    )
+    train = Samples(np.column_stack([columns[0], train.values]), train.labels, ("no", "yes"), schema)
+    model = fit_estimator(name, train, train.one_hot, np.ones(300), 0)
+    told = model.probabilities(gone.values)
+    assert (told.argmax(1) == test.labels).mean() > 0.8
+    np.testing.assert_array_equal(model.probabilities(there.values).argmax(1), told.argmax(1))
+
+
 def test_whole_labels_of_weight_one_are_plain_scikit_learn() -> None:
     train, test = rows(), rows(seed=1)
     ours = fit_estimator("hist_gradient_boosting", train, np.eye(2)[train.labels], np.ones(len(train)), 3)

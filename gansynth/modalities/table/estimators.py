@@ -114,9 +114,11 @@ def row_encoder(columns: tuple[Column, ...], *, dense: bool = False) -> ColumnTr
     """
     numbers = [place for place, column in enumerate(columns) if not column.categories]
     categories = [place for place, column in enumerate(columns) if column.categories]
+    # a column may be null in all rows of a fold
+    filling = {"strategy": "median", "add_indicator": True, "keep_empty_features": True}
     return ColumnTransformer(
         [
-            ("numbers", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), numbers),
+            ("numbers", make_pipeline(SimpleImputer(**filling), StandardScaler()), numbers),
             ("categories", OneHotEncoder(handle_unknown="ignore", max_categories=MOST_ONE_HOT), categories),
         ],
         sparse_threshold=0 if dense else 0.3,
