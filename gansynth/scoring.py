@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, Field
 
 from gansynth.artifacts import read_manifest, verify
-from gansynth.checkpoints import TrainedModel, load_model
+from gansynth.checkpoints import TrainedModel, load_model, read_classes
 from gansynth.datasets import load_dataset
 from gansynth.detectors import Detector, find_normal
 from gansynth.errors import ArtifactError, SourceError
@@ -132,6 +132,18 @@ def check_places(source: str, out: Path) -> None:
         raise SourceError(f"{source}: does not exist; name a table, a folder of images or a Parquet file")
     if not out.parent.is_dir():
         raise ArtifactError(f"{out}: there is no folder {out.parent}; make it first")
+
+
+def check_normal(run: Run, normal: str | None) -> None:
+    """Make sure that a run has a delivered model, and that this knows the class that is normal.
+
+    Raises:
+        ArtifactError: There is no model, or it is damaged.
+        StudyError: There is no class of that name.
+    """
+    class_names, _ = read_classes(run.model(None))
+    if normal is not None:
+        find_normal(class_names, normal, "normal")
 
 
 def _place_of(out: Path) -> Path:

@@ -58,10 +58,9 @@ class PrefectServer:
             os.environ.setdefault(name, value)
         logging.raiseExceptions = False  # else Prefect prints each record that its server does not take
         from prefect.client.orchestration import get_client  # noqa: PLC0415 - the settings must come first
-        from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415 - the settings must come first
         from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - the settings must come first
 
-        self._get_client, self._temporary = get_client, SubprocessASGIServer
+        self._get_client = get_client
         self._configured = PREFECT_API_URL.value()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._connect, daemon=True)
@@ -108,8 +107,16 @@ class PrefectServer:
         try:
             with self._get_client(sync_client=True) as client:
                 client.hello()
-            server = self._temporary().server_process
-            if server is not None:
-                end_with_parent(server.pid)
+            if not self._configured:
+                _end_temporary_server_with_us()
         except Exception as failure:  # noqa: BLE001 - told in the main thread
             self._failure = failure
+
+
+def _end_temporary_server_with_us() -> None:
+    # slow to import, and with a configured API not needed
+    from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415
+
+    server = SubprocessASGIServer().server_process
+    if server is not None:
+        end_with_parent(server.pid)

@@ -47,7 +47,7 @@ _stopping = threading.Event()
 
 def warm_up() -> None:
     """Start the process that workers are forked from; its imports then run beside whatever the caller does next."""
-    _context.set_forkserver_preload([f"gansynth.{package}" for package in STAGE_PACKAGES])
+    _context.set_forkserver_preload([*(f"gansynth.{package}" for package in STAGE_PACKAGES), "torchvision"])
     resource_tracker.ensure_running()  # first, for it would undo the mask
     # the process inherits the mask: what ends the run must not tear it out of its imports with a traceback
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)

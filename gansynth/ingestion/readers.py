@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from torchvision import datasets
 
 from gansynth.errors import SourceError, first_line, shortened
 from gansynth.ingestion.damage import DAMAGE, find_damage
@@ -119,11 +118,13 @@ def read_torchvision(path: str, root: Path | None = None) -> Source:
     Raises:
         SourceError: There is no such dataset, it cannot be loaded, or it is not one for classification.
     """
+    from torchvision import datasets  # noqa: PLC0415 - slow to import, and who reads a study does without
+
     name = path.removeprefix(TORCHVISION_PREFIX)
     if name not in datasets.__all__:
         raise SourceError(f"source.path: torchvision has no dataset {name!r}; its names are spelt as in torchvision")
     root = Path(TORCHVISION_ROOT).expanduser() if root is None else root
-    parts = _torchvision_parts(name, root)
+    parts = _torchvision_parts(getattr(datasets, name), name, root)
     names = getattr(parts[0][0], "classes", None) or getattr(parts[0][0], "categories", None)
     # ImageNet names a class by a tuple of synonyms
     class_names = names and tuple(", ".join(entry) if isinstance(entry, tuple) else str(entry) for entry in names)
@@ -236,9 +237,8 @@ def _csv_record(
     return Record(origin, row["label"] or "", file, split == "test", problem)
 
 
-def _torchvision_parts(name: str, root: Path) -> list[tuple[Any, bool]]:
+def _torchvision_parts(dataset: type, name: str, root: Path) -> list[tuple[Any, bool]]:
     """Return the training part and, where there is one, the test part."""
-    dataset = getattr(datasets, name)
     parameters = _parameters(dataset)
     given = {key: value for key, value in {"root": root, "download": True}.items() if key in parameters}
     needed = [key for key, parameter in parameters.items() if _is_required(parameter) and key not in given]

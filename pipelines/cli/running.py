@@ -93,11 +93,10 @@ def run_score(
     """
     study, run = _resolve(target, overrides, run_dir)
     from gansynth import scoring
-    from gansynth.artifacts import read_manifest
     from pipelines.display import progress_shown
 
     scoring.check_places(source, out)
-    read_manifest(run.model(None))
+    scoring.check_normal(run, normal)
     with progress_shown(("score",), scoring.progress_of(out.resolve())):
         found = _start_flow("score")(run.root.resolve(), source, out, normal, study.compute)
     for note in found.notes:

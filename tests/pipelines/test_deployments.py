@@ -147,6 +147,7 @@ def test_bad_values_are_refused_before_a_run(server: Server) -> None:
     assert not (server.folder / "runs" / "together").exists()
 
 
+@pytest.mark.slow
 def test_cancelled_training_saves_its_state_and_leaves_nothing_half_written(server: Server) -> None:
     run = submit(server, "augment/gansynth", study=LONG)
     wait_for(lambda: training_has_begun(server, "long"))

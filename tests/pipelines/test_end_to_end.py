@@ -229,6 +229,7 @@ def test_any_number_of_samples_comes_from_a_trained_run(
     assert again.communicate(timeout=PATIENCE) == (output, "")
 
 
+@pytest.mark.slow
 def test_a_batch_that_was_killed_goes_on_with_the_shards_that_are_missing(
     start: Start, workplace: Path, api: str
 ) -> None:
@@ -252,6 +253,7 @@ def test_a_batch_that_was_killed_goes_on_with_the_shards_that_are_missing(
     assert not shards.exists()
 
 
+@pytest.mark.slow
 def test_source_batch_and_report_may_be_remote_and_credentials_are_stored_nowhere(
     start: Start, workplace: Path, api: str, bucket: Bucket
 ) -> None:
@@ -332,23 +334,33 @@ def test_error_in_a_worker_is_one_line(start: Start, api: str) -> None:
     )
 
 
-def test_a_command_that_fails_leaves_the_run_its_study(start: Start, workplace: Path, api: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "setting", "refusal"),
+    [
+        pytest.param(
+            "train", "evaluation.classifier=resnet99", "no classifier is called 'resnet99'", marks=pytest.mark.slow
+        ),
+        ("report", "gan.kimg=500", "was made with other settings"),
+    ],
+)
+def test_a_command_that_fails_leaves_the_run_its_study(
+    start: Start, workplace: Path, api: str, stage: str, setting: str, refusal: str
+) -> None:
     run = Run(workplace / "runs" / "tiny")
     before = run.study_file.read_bytes()
-    for command, refusal in (
-        (("train", "runs/tiny", "--set", "evaluation.classifier=resnet99"), "no classifier is called 'resnet99'"),
-        (("report", "runs/tiny", "--set", "gan.kimg=500"), "was made with other settings"),
-    ):
-        process = start(*command, PREFECT_API_URL=api)
-        _, errors = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 1
-        assert refusal in errors
-        assert errors.count("\n") == 1
-        assert run.study_file.read_bytes() == before
+    process = start(stage, "runs/tiny", "--set", setting, PREFECT_API_URL=api)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert refusal in errors
+    assert errors.count("\n") == 1
+    assert run.study_file.read_bytes() == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize(("sent", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+@pytest.mark.parametrize(
+    ("sent", "word"),
+    [pytest.param(signal.SIGINT, "interrupted", marks=pytest.mark.slow), (signal.SIGTERM, "terminated")],
+)
 def test_a_run_that_is_ended_leaves_no_process_and_no_lock(
     start: Start, workplace: Path, sent: signal.Signals, word: str
 ) -> None:

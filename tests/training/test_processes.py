@@ -134,6 +134,7 @@ def await_state(run: Run) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_two_processes_train_resume_and_are_started_by_torchrun(study: Study, make_run: MakeRun) -> None:
     run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
     others = set(multiprocessing.active_children())

@@ -1,10 +1,10 @@
 """Classical augmentation of image batches: the baseline that a GAN has to beat."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
 
 from gansynth.modalities.image.config import ImageConfig, Policy
 from gansynth.seeding import seeded_globally
@@ -36,13 +36,17 @@ def _flip(images: Tensor, random: torch.Generator) -> Tensor:
     return torch.where(chosen, images.flip(3), images)
 
 
-def _mixed(images: Tensor, targets: Tensor, random: torch.Generator, kind: type[v2.MixUp | v2.CutMix]) -> Batch:
+def _mixed(images: Tensor, targets: Tensor, random: torch.Generator, kind: Literal["MixUp", "CutMix"]) -> Batch:
+    from torchvision.transforms import v2  # noqa: PLC0415 - slow to import, and who reads a study does without
+
     with seeded_globally(_draw_seed(random)):
-        mixed, mixed_targets = kind()(random_affine(images, random), targets)
+        mixed, mixed_targets = getattr(v2, kind)()(random_affine(images, random), targets)
     return mixed, mixed_targets
 
 
 def _trivial_augment(images: Tensor, random: torch.Generator) -> Tensor:
+    from torchvision.transforms import v2  # noqa: PLC0415 - slow to import, and who reads a study does without
+
     transform = v2.TrivialAugmentWide()
     pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     with seeded_globally(_draw_seed(random)):
@@ -58,7 +62,7 @@ POLICIES: dict[Policy, Callable[[Tensor, Tensor, torch.Generator], Batch]] = {
     "none": lambda images, targets, _: (images, targets),
     "affine": lambda images, targets, random: (random_affine(images, random), targets),
     "affine+flip": lambda images, targets, random: (random_affine(_flip(images, random), random), targets),
-    "affine+mixup": lambda images, targets, random: _mixed(images, targets, random, v2.MixUp),
-    "affine+cutmix": lambda images, targets, random: _mixed(images, targets, random, v2.CutMix),
+    "affine+mixup": lambda images, targets, random: _mixed(images, targets, random, "MixUp"),
+    "affine+cutmix": lambda images, targets, random: _mixed(images, targets, random, "CutMix"),
     "trivialaugment": lambda images, targets, random: (_trivial_augment(images, random), targets),
 }

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gansynth.errors import StudyError
 
@@ -25,6 +24,9 @@ class Inception:
         Raises:
             StudyError: The file is not there, or is no weights file of this network.
         """
+        # slow to import, and without these weights not needed
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # noqa: PLC0415
+
         check_weights(weights)
         self.network = FeatureExtractorInceptionV3(NAME, [FEATURES], str(weights)).to(device)
         self.device = device

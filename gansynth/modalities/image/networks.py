@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import Tensor, nn
 
 from gansynth.errors import StudyError, first_line
@@ -53,9 +52,11 @@ class TorchvisionClassifier(EmbeddingNetwork):
     """Any torchvision classifier by name, untrained; grey images are repeated to three channels."""
 
     def __init__(self, name: str, shape: Shape, n_classes: int) -> None:
+        from torchvision import models  # noqa: PLC0415 - slow to import, and who reads a study does without
+
         super().__init__()
         self.repeat = 3 if shape[0] == 1 else 1
-        self.network = torchvision.models.get_model(name, weights=None, num_classes=n_classes)
+        self.network = models.get_model(name, weights=None, num_classes=n_classes)
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Map images to what enters the last linear layer; to the logits where a network has none."""
@@ -81,7 +82,9 @@ def build_classifier(name: str, shape: Shape, n_classes: int) -> EmbeddingNetwor
     """
     if name == "small_resnet":
         return SmallResNet(shape, n_classes)
-    if name not in torchvision.models.list_models(module=torchvision.models):
+    from torchvision import models  # noqa: PLC0415 - slow to import, and who reads a study does without
+
+    if name not in models.list_models(module=models):
         raise StudyError(
             f"evaluation.classifier: no classifier is called {name!r}; use small_resnet or a torchvision one,"
             " e.g. resnet18"
