@@ -19,6 +19,13 @@ from gansynth.samples import Dataset, Samples
 from gansynth.sections import EvaluationConfig, GenerationConfig, SourceConfig, SplitConfig
 from gansynth.study import Study
 
+LONGEST = ("test_end_to_end.py", "test_deployments.py", "test_processes.py", "test_library.py", "test_command_line.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take longest begin, so that no process is left with one of them while the others are done."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 @pytest.fixture
 def tiny_study() -> Study:

@@ -94,7 +94,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
         assert one.keys() == two.keys()
         for key in one:
             # losses are computed in 32 bits
-            assert two[key] == pytest.approx(one[key], rel=1e-6, abs=1e-6), (name, key)
+            np.testing.assert_allclose(two[key], one[key], rtol=1e-6, atol=1e-6, err_msg=f"{name} {key}")
 
 
 @pytest.fixture(scope="module")
