@@ -9,9 +9,26 @@ from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 from gansynth.study_files import load_study, save_study
+from pipelines.cli import app
 
 Start = Callable[..., "subprocess.Popen[str]"]
+Here = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def here(workplace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Here:
+    """Return a function that runs a command in this process, which has imported all that is slow to import."""
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            app(arguments, prog_name="gansynth")
+        return int(ended.value.code or 0), *capfd.readouterr()
+
+    return run
 
 
 def test_help_comes_without_heavy_imports() -> None:
@@ -30,8 +47,9 @@ def test_version(start: Start) -> None:
     assert output == f"gansynth {metadata.version('gansynth')}\n"
 
 
-def test_wrong_usage_exits_with_2(start: Start) -> None:
-    wrong = [
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
         (("augment",), "Missing argument"),
         (("train", "tiny.toml", "--sett", "seed=1"), "No such option"),
         (("generate", "tiny.toml", "--count", "5"), "need --out"),
@@ -45,16 +63,17 @@ def test_wrong_usage_exits_with_2(start: Start) -> None:
         (("score", "runs/tiny", "shapes"), "Missing option '--out'"),
         (("score", "tiny.toml", "shapes", "--out", "x.csv", "--set", "seed=1"), "with scores only compute.SETTING"),
         (("train", "shapes", "--run-dir", "elsewhere"), "--run-dir goes with a study file"),
-    ]
-    started = [start(*arguments) for arguments, _ in wrong]
-    for process, (_, reason) in zip(started, wrong, strict=True):
-        _, errors = process.communicate()
-        assert process.returncode == 2
-        assert reason in " ".join(errors.split())
+    ],
+)
+def test_wrong_usage_exits_with_2(here: Here, arguments: tuple[str, ...], reason: str) -> None:
+    status, _, errors = here(*arguments)
+    assert status == 2
+    assert reason in " ".join(errors.split())
 
 
-def test_errors_are_one_line_and_exit_with_1(start: Start, workplace: Path) -> None:
-    wrong = [
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
         (("augment", "tiny.toml", "--set", "gan.kimg=-3"), "--set: gan.kimg: must be greater than 0 (given: -3)"),
         (("train", "shapes"), "shapes: not a run folder"),
         (("augment", "tiny.toml", "--set", "source.path=s3://key:hush@bucket/a"), "a URL must be like s3://BUCKET"),
@@ -64,16 +83,17 @@ def test_errors_are_one_line_and_exit_with_1(start: Start, workplace: Path) -> N
             ("generate", "tiny.toml", "--count", "5", "--out", "s3://key:hush@bucket/a"),
             "a URL must be like s3://BUCKET",
         ),
-    ]
-    started = [start(*arguments) for arguments, _ in wrong]
-    for process, (_, reason) in zip(started, wrong, strict=True):
-        output, errors = process.communicate()
-        assert process.returncode == 1
-        assert output == ""
-        assert errors.startswith("gansynth: ")
-        assert reason in errors
-        assert errors.count("\n") == 1
-        assert "hush" not in errors
+    ],
+)
+def test_errors_are_one_line_and_exit_with_1(
+    here: Here, workplace: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    status, output, errors = here(*arguments)
+    assert (status, output) == (1, "")
+    assert errors.startswith("gansynth: ")
+    assert reason in errors
+    assert errors.count("\n") == 1
+    assert "hush" not in errors
     assert not (workplace / "runs").exists()
 
 
