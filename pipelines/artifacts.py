@@ -15,14 +15,14 @@ from prefect.artifacts import MarkdownArtifact, TableArtifact
 from prefect.runtime import flow_run
 
 from gansynth.artifacts import Manifest
-from gansynth.generation import Order
 from gansynth.markup import escape, table
 from gansynth.remote import is_url
 from gansynth.results import GRID_FILE, read_summary
 from gansynth.runs import Run
 from pipelines.findings import gain_table
 
-if TYPE_CHECKING:  # what scores takes is imported where there are some
+if TYPE_CHECKING:  # what batches and scores take is imported where there are some
+    from gansynth.generation import Order
     from gansynth.scoring import Scored
     from gansynth.study import Study
 
@@ -65,7 +65,7 @@ def show_findings(run: Run, study_name: str, report: str) -> None:
     ).create()
 
 
-def show_batch(wanted: Order, found: Manifest) -> None:
+def show_batch(wanted: "Order", found: Manifest) -> None:
     """Show where a batch lies, and how many samples of which class it has."""
     rows = [(name, f"{found.counts.get(f'kept_{label}', 0):,}") for label, name in enumerate(wanted.class_names)]
     lines = [f"**{found.counts['kept']:,} samples**: `{wanted.address}`", ""]

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -45,9 +45,13 @@ _context = multiprocessing.get_context("forkserver")
 _stopping = threading.Event()
 
 
-def warm_up() -> None:
-    """Start the process that workers are forked from; its imports then run beside whatever the caller does next."""
-    _context.set_forkserver_preload([*(f"gansynth.{package}" for package in STAGE_PACKAGES), "torchvision"])
+def warm_up(packages: Sequence[str] = STAGE_PACKAGES) -> None:
+    """Start the process that workers are forked from; its imports then run beside whatever the caller does next.
+
+    Args:
+        packages: Those of gansynth that the workers will need.
+    """
+    _context.set_forkserver_preload([f"gansynth.{package}" for package in packages])
     resource_tracker.ensure_running()  # first, for it would undo the mask
     # the process inherits the mask: what ends the run must not tear it out of its imports with a traceback
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)

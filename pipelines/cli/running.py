@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from gansynth.study import Study
 
 STAGES = ("ingest", "train", "generate", "evaluate", "report")
+LIGHT = {"ingest": ("ingestion",), "report": ("reporting",)}
+"""Which packages are all that the workers of a flow need, where these take far less time to import than all."""
 
 
 def run_flow(name: str, target: Path, overrides: list[str] | None, run_dir: Path | None, **parameters: str) -> None:
@@ -143,9 +145,9 @@ def _conclude(stage: str, run: "Run") -> None:
 
 def _start_flow(name: str) -> Any:  # noqa: ANN401 - Prefect's flows are typed by their parameters, which differ
     """Return what runs a flow, once all is there that it needs: processes for its work, and Prefect's API."""
-    from pipelines.workers import warm_up
+    from pipelines.workers import STAGE_PACKAGES, warm_up
 
-    warm_up()
+    warm_up(LIGHT.get(name, STAGE_PACKAGES))
     from pipelines.embedded import PrefectServer
 
     server = PrefectServer()

@@ -208,14 +208,10 @@ def test_show_prints_the_card_of_a_run(start: Start, workplace: Path, augmented:
         assert f"warning: {warning}" in lines
 
 
-def test_any_number_of_samples_comes_from_a_trained_run(
-    start: Start,
-    workplace: Path,
-    augmented: tuple[str, str],  # noqa: ARG001 - it made the run
-) -> None:
+def test_any_number_of_samples_comes_from_a_trained_run(start: Start, workplace: Path, api: str) -> None:
     before = manifests(Run(workplace / "runs" / "tiny"))
     command = ("generate", "runs/tiny", "--class", "dot=10", "--shard-size=4", "--format=folder", "--out", "more")
-    process = start(*command)
+    process = start(*command, PREFECT_API_URL=api)
     output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert output == f"10 samples: {workplace / 'more'}\n"
@@ -291,6 +287,7 @@ def test_same_run_again_makes_only_what_changed(start: Start, workplace: Path, a
     assert read_study(run).evaluation.alpha == 0.1
 
 
+@pytest.mark.slow
 def test_pictures_are_scored(start: Start, workplace: Path, api: str) -> None:
     process = start("score", "runs/tiny", "shapes", "--normal", "dot", "--out", "scores.csv", PREFECT_API_URL=api)
     output, errors = process.communicate(timeout=PATIENCE)
@@ -307,6 +304,7 @@ def test_pictures_are_scored(start: Start, workplace: Path, api: str) -> None:
     assert not list(workplace.glob("*no.csv*"))
 
 
+@pytest.mark.slow
 def test_progress_as_json_is_one_object_a_line(start: Start, workplace: Path, api: str) -> None:
     process = start("generate", "runs/tiny", GANSYNTH_LOG_FORMAT="json", PREFECT_API_URL=api)
     output, errors = process.communicate(timeout=PATIENCE)

@@ -69,6 +69,7 @@ def test_a_worker_is_a_process_with_the_study_s_threads(tiny_study: Study, run: 
     assert "printed" in (run.root / LOG_FILE).read_text()
 
 
+@pytest.mark.slow
 def test_a_worker_may_train_in_several_processes(
     tiny_study: Study, make_run: Callable[[Samples, Samples], Run]
 ) -> None:

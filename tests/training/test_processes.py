@@ -197,6 +197,7 @@ def hold_locks(folder: Path) -> None:
     launch(make_training_fabric(COMPUTE), COMPUTE, partial(hold_a_lock, folder=folder))
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     parent = multiprocessing.get_context("spawn").Process(target=hold_locks, args=(tmp_path,))
     parent.start()
