@@ -1,7 +1,10 @@
 """The state of unfinished training, in one file: everything that a resumed run needs to end with the same weights."""
 
+import hashlib
 import json
+import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gansynth.errors import ArtifactError
 from gansynth.training.loop import Players
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -40,22 +46,44 @@ def save_state(path: Path, players: Players, counters: Counters, request: str) -
         "history": json.dumps(counters.history),
         "setbacks": json.dumps(counters.setbacks),
     }
+    tensors = _tensors(players)
     partial = path.with_suffix(".tmp")
-    save_file(_tensors(players), partial, metadata)
+    save_file(tensors, partial, {**metadata, "digest": _digest(tensors, metadata)})
     with partial.open("rb") as stream:
         os.fsync(stream.fileno())
     partial.replace(path)
 
 
-def load_state(path: Path, players: Players, request: str) -> Counters:
-    """Restore the players in place and return the counters; start at zero if there is no state of this request."""
+def load_state(path: Path, players: Players, request: str, *, counted: bool = False) -> Counters:
+    """Restore the players in place and return the counters; start at zero if there is no state of this request.
+
+    Args:
+        path: The file; one that is damaged counts as none, with a warning.
+        players: What is restored.
+        request: Identifies the training that goes on.
+        counted: Whether the steps that were taken count, as they do in private training, and must not be forgotten.
+
+    Raises:
+        ArtifactError: The file is damaged, and the steps count.
+    """
     try:
         with safe_open(path, framework="pt") as stored:
             metadata = stored.metadata() or {}  # a file of others may have none
-            if metadata.get("request") != request:
-                return Counters()
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  # not a mapping
-    except (FileNotFoundError, SafetensorError):
+        intact = metadata.pop("digest", None) == _digest(tensors, metadata)
+    except FileNotFoundError:
+        return Counters()
+    except SafetensorError:
+        intact = False
+    if not intact and counted:
+        raise ArtifactError(
+            f"{path}: damaged, and it alone knew how many steps this private training has taken; if nobody has seen any"
+            f" of its results, remove {path.parent} and run again"
+        )
+    if not intact:
+        log.warning("%s: damaged; training begins anew", path)
+        return Counters()
+    if metadata["request"] != request:
         return Counters()
     for name in ("generator", "discriminator", "average"):
         getattr(players, name).load_state_dict(_under(tensors, name))
@@ -65,11 +93,21 @@ def load_state(path: Path, players: Players, request: str) -> Counters:
         players.memory[key].copy_(value)
     return Counters(
         step=int(metadata["step"]),
-        taken=int(metadata.get("taken", 0)),  # states of earlier versions are of trainings that were not private
+        taken=int(metadata["taken"]),
         seconds=float(metadata["seconds"]),
         history=json.loads(metadata["history"]),
         setbacks=json.loads(metadata["setbacks"]),
     )
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Return the SHA-256 of a state, as hexadecimal digits."""
+    found = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def _tensors(players: Players) -> dict[str, Tensor]:

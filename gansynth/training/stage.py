@@ -20,7 +20,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from gansynth import processes
-from gansynth.artifacts import is_current, publish
+from gansynth.artifacts import is_current, library_versions, publish
 from gansynth.checkpoints import Networks, save_model
 from gansynth.datasets import load_dataset
 from gansynth.devices import launch, make_training_fabric
@@ -82,7 +82,8 @@ def train_repetition(study: Study, run: Run, repetition: int | None) -> Path:
     rows = draw_split(dataset, study, repetition).train
     samples, groups = dataset.samples.take(rows), dataset.groups[rows]
     del dataset  # training holds its own rows, once
-    key = hashlib.sha256(json.dumps([request, parents], sort_keys=True).encode()).hexdigest()
+    asked = [request, parents, library_versions()]
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     job = _Job(study, samples, repetition, work, key, run.progress)
     fabric = make_training_fabric(study.compute)
     check_study(study, samples.class_names, len(samples), job.codec.shape, fabric.world_size)
@@ -136,7 +137,7 @@ class _Job:
         """Return the players and counters as last saved, or new ones."""
         gan, n_classes = self.study.gan, len(self.samples.class_names)
         players = build_players(gan, gan.kind, self.codec.shape, n_classes, self.seed)
-        return players, load_state(self.work / STATE_FILE, players, self.key)
+        return players, load_state(self.work / STATE_FILE, players, self.key, counted=gan.privacy is not None)
 
 
 def _fit_gan(fabric: Fabric, job: _Job) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from gansynth.samples import Samples
 from gansynth.sections import ComputeConfig
 from gansynth.study import Study
 from gansynth.training import train_repetition
+from gansynth.training.loop import build_players
+from gansynth.training.resume import Counters, load_state, save_state
 
 MakeRun = Callable[[Samples, Samples], Run]
 
@@ -81,22 +84,46 @@ def test_killed_and_resumed_training_ends_with_the_same_weights(tiny_study: Stud
     child = multiprocessing.get_context("spawn").Process(target=train_repetition, args=(study, run, 0))
     child.start()
     deadline = time.monotonic() + 120
-    while not state.exists() and time.monotonic() < deadline:
+    while len(list(state.parent.glob("grid-*.png"))) < 2 and time.monotonic() < deadline:  # saved once at least
         time.sleep(0.01)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     child.join()
-    assert state.exists()
     assert not run.model(0).exists()
     with safe_open(state, "numpy") as stored:
-        metadata = stored.metadata()
-    save_file(load_file(state), state, metadata | {"seconds": "1000"})
+        request = stored.metadata()["request"]
+    players = build_players(study.gan, study.gan.kind, (1, 16, 16), 3, seed=1)
+    counters = load_state(state, players, request)
+    assert counters.step > 0
+    save_state(state, players, replace(counters, seconds=1000), request)
     resumed = weights(train_repetition(study, run, 0))
     assert all(np.array_equal(expected[name], resumed[name]) for name in expected)
     steps = [json.loads(line)["step"] for line in (run.model(0) / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(set(steps))
     assert not state.parent.exists()
     assert read_manifest(run.model(0)).seconds > 1000  # with what was spent before the end
+
+
+def test_a_damaged_state_is_not_gone_on_with(
+    tiny_study: Study, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    players = build_players(tiny_study.gan, tiny_study.gan.kind, (1, 16, 16), 3, seed=1)
+    path = tmp_path / "state.safetensors"
+    save_state(path, players, Counters(step=7, taken=9), "request")
+    assert load_state(path, players, "request").step == 7
+    assert load_state(path, players, "another").step == 0
+    intact = path.read_bytes()
+    for damaged in (
+        intact[:-10],
+        intact[:-1] + bytes([intact[-1] ^ 1]),
+        intact.replace(b'"taken":"9"', b'"taken":"1"'),
+    ):
+        assert damaged != intact
+        path.write_bytes(damaged)
+        assert load_state(path, players, "request").step == 0
+        assert caplog.messages[-1] == f"{path}: damaged; training begins anew"
+        with pytest.raises(ArtifactError, match="damaged, and it alone knew how many steps"):
+            load_state(path, players, "request", counted=True)
 
 
 def test_a_state_of_others_is_not_gone_on_with(tiny_study: Study, make_run: MakeRun) -> None:
