@@ -58,6 +58,16 @@ def column_notes(about: Mapping[str, Any]) -> list[str]:
     return notes + [f"{one['column']}: {WHAT[one['what']]}{one['reason']}." for one in findings]
 
 
+def leaks(about: Mapping[str, Any]) -> list[str]:
+    """Return which columns of a table may give the label away, a line each, as every gain in a report rests on that."""
+    suspected = [finding for finding in about.get("findings", []) if finding["what"] == "leak"]
+    return [
+        f"{one['column']}: suspected leak, {one['reason']}; if it is not known when a class is to be told, drop it"
+        " by modality.columns and run again."
+        for one in suspected
+    ]
+
+
 def read_columns(directory: Path) -> dict[str, Any]:
     """Return what ingestion found out about a table: `notes`, `dialect`, `findings` and `columns`; of images, nothing.
 

@@ -51,6 +51,8 @@ def print_findings(summary: Summary) -> None:
     console.print()
     console.print(table)
     console.print()
+    console.print(f"Recommended arm: {summary.recommended_arm}")
+    console.print()
     if summary.anomaly is not None:
         console.print(plain(typeset(summary.anomaly.sentence)))
         console.print()

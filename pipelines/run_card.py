@@ -142,6 +142,7 @@ def _places(state: RunState) -> Iterator[tuple[str, str]]:
     for name, place, there in (
         ("report", run.report / "index.html", state.stages["report"].done),
         ("synthetic dataset", run.synthetic(None), run.synthetic(None).exists()),
+        ("training set", run.training_set, run.training_set.exists()),
         ("generator", run.model(None), run.model(None).exists()),
         ("dataset", run.dataset, run.dataset.exists()),
     ):

@@ -45,6 +45,8 @@ def render_page(findings: Findings, date: str) -> str:
         kind_of=figures.kind_of,
         meanings=words.verdict_words(findings.study),
         sentence=formats.typeset(findings.summary.verdict.sentence),
+        shared=protocol.shared_effort(findings.study),
+        ratio_words=protocol.ratio_words(findings.study),
         descriptions=protocol.arm_descriptions(findings.study),
         dataset_line=words.dataset_line(findings),
         recommendation=words.recommendation(findings),

@@ -125,6 +125,21 @@ def _repetitions(findings: Findings) -> str:
     )
 
 
+def shared_effort(study: Study) -> str:
+    """Return what the classifiers of all arms share, in few words."""
+    return "settings" if is_estimator(study.evaluation.classifier) else "the number of optimiser steps"
+
+
+def ratio_words(study: Study) -> str:
+    """Return what the column of shares in the table of arms says."""
+    if isinstance(study.modality, TableConfig):
+        return "The last column is the share of all weight that is synthetic, chosen by inner validation, on average."
+    return (
+        "The last column is the share of synthetic samples in a batch that inner validation chose, on average; with"
+        " classical augmentation it is that of the first step."
+    )
+
+
 def _effort(study: Study) -> str:
     rule = study.evaluation
     if study.modality.kind == "table" and is_estimator(rule.classifier):

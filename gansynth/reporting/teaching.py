@@ -2,7 +2,7 @@
 
 from gansynth import formats
 from gansynth.arms import ARMS, Arm, decides_for
-from gansynth.modalities.table.estimators import ESTIMATORS, HIST_GRADIENT_BOOSTING, LINEAR
+from gansynth.modalities.table.estimators import ESTIMATORS, LINEAR, ROW_LIMITS
 from gansynth.modalities.table.oversampling import NEIGHBOURS
 from gansynth.modalities.table.teachers import MEMBERS
 from gansynth.study import Study
@@ -31,8 +31,9 @@ def arms_of_table(study: Study) -> list[tuple[str, str]]:
 def effort(study: Study) -> str:
     """Return what is the same in every arm of a table whose classifier is an estimator of scikit-learn."""
     told = " and settings; such a classifier has no steps that could be counted"
-    if study.evaluation.classifier == HIST_GRADIENT_BOOSTING:
-        told += ", and the smallest leaf of its trees holds as many whole rows in every arm"
+    if study.evaluation.classifier not in LINEAR:
+        limits = ", ".join(sorted(ROW_LIMITS))
+        told += f", and what limits a number of rows ({limits}, where it has them) counts whole rows in every arm"
     return told
 
 

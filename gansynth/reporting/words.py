@@ -4,7 +4,7 @@ import json
 
 from gansynth import formats
 from gansynth.arms import has_gan
-from gansynth.notes import row_notes
+from gansynth.notes import leaks, row_notes
 from gansynth.privacy import Similarity
 from gansynth.reporting.findings import Findings, class_fidelity, group_recall
 from gansynth.reporting.protocol import arm_descriptions
@@ -134,7 +134,7 @@ def _data_warnings(findings: Findings) -> list[str]:
     if findings.quarantine:
         samples = formats.plural(len(findings.quarantine), "sample")
         found.append(f"{samples} of the source could not be used and stayed out; see the list.")
-    return found + row_notes(counts)
+    return leaks(findings.columns) + found + row_notes(counts)
 
 
 def _training_warnings(findings: Findings) -> list[str]:

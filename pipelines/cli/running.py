@@ -139,6 +139,8 @@ def _conclude(stage: str, run: "Run") -> None:
         "evaluate": [("Evaluation", run.evaluation)],
         "report": [("Synthetic dataset", run.synthetic(None)), ("Report", run.report / "index.html")],
     }
+    if stage in {"evaluate", "report"} and run.training_set.exists():  # of tables this is what was measured
+        made[stage].insert(-1, ("Training set of the recommended arm", run.training_set))
     for what, path in made[stage]:
         typer.echo(f"{what}: {path}")
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gansynth.classifiers import Diet, weighted_rows
 from gansynth.errors import StudyError
-from gansynth.modalities.table.estimators import ESTIMATORS, fit_estimator
+from gansynth.modalities.table.estimators import ESTIMATORS, divided, fit_estimator
 from gansynth.modalities.table.networks import check_classifier
 from gansynth.modalities.table.oversampling import smote
 from gansynth.modalities.table.teachers import Committee
@@ -86,6 +86,23 @@ def test_a_label_in_parts_grows_the_trees_of_a_whole_one() -> None:
     assert (whole.fitted.n_iter_, parts.fitted.n_iter_) == (100, 100)
     assert parts.fitted.min_samples_leaf == 2 * whole.fitted.min_samples_leaf
     assert np.abs(parts.probabilities(test.values) - whole.probabilities(test.values)).mean() < 0.03
+
+
+def test_limits_of_a_classifier_of_ones_own_count_whole_rows_too() -> None:
+    train = rows()
+    name, targets = "sklearn.ensemble:RandomForestClassifier", np.full((300, 2), 0.5)
+    forest = fit_estimator(name, train, targets, np.ones(300), 0).fitted[-1]
+    assert (forest.min_samples_leaf, forest.min_samples_split) == (2, 4)  # each row is two lines; 1 and 2 by default
+
+
+def test_of_many_classes_a_row_belongs_to_the_likeliest_three() -> None:
+    targets = np.array([[0.4, 0.1, 0.3, 0.2, 0.0], [0.2, 0.2, 0.2, 0.2, 0.2], [0.0, 0.0, 0.0, 1.0, 0.0]])
+    row, label, weights = divided(targets, np.array([1.0, 1.0, 2.0]))
+    assert list(zip(row.tolist(), label.tolist(), strict=True)) == [
+        (0, 0), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (2, 3),
+    ]  # fmt: skip
+    np.testing.assert_allclose(np.bincount(row, weights), [1, 1, 2])
+    np.testing.assert_allclose(weights[:3], np.array([0.4, 0.3, 0.2]) / 0.9)
 
 
 def test_a_class_that_was_never_met_has_no_probability() -> None:

@@ -109,8 +109,9 @@ def test_gain_table_compares_each_arm_with_real() -> None:
 
 def test_terminal_shows_sentence_and_table(capsys: pytest.CaptureFixture[str]) -> None:
     print_findings(SUMMARY)
-    sentence, _, heading, *rows, _ = capsys.readouterr().out.splitlines()
+    sentence, _, heading, *rows, _, recommended, _ = capsys.readouterr().out.splitlines()
     assert sentence == SUMMARY.verdict.sentence
+    assert recommended == f"Recommended arm: {SUMMARY.recommended_arm}"
     assert heading.split()[0] == "arm"
     assert [row.split()[0] for row in rows] == ["real", "oversampled", "gan"]
 

@@ -26,6 +26,10 @@ MOST_NATIVE_CATEGORIES = 255
 MOST_ONE_HOT = 100
 HIST_GRADIENT_BOOSTING = "hist_gradient_boosting"
 NEGLIGIBLE_WEIGHT = 1e-3
+MOST_PARTS = 3
+"""Into how many classes a row is divided at most: with many, each more costs as much time again."""
+ROW_LIMITS = frozenset({"min_samples_leaf", "min_samples_split", "min_child_samples"})
+"""What classifiers call a number of rows, of scikit-learn and of LightGBM, whose classifiers are estimators too."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,7 @@ def fit_estimator(name: str, rows: Samples, targets: Floats, weights: Floats, se
     """
     row, label, shares = divided(targets, weights)
     model = build_estimator(name, rows.columns, seed)
-    if name == HIST_GRADIENT_BOOSTING:  # a leaf holds as many whole rows, into however many parts they come
-        model.set_params(min_samples_leaf=round(model.min_samples_leaf * len(row) / len(rows)))
+    _count_whole_rows(model, len(row) / len(rows))
     return fit_model(model, rows.values[row], label, len(rows.class_names), shares)
 
 
@@ -66,11 +69,24 @@ def divided(targets: Floats, weights: Floats) -> tuple[Indices, Indices, Floats]
     """Divide rows among the classes that they belong to: which row, which class, and how much it counts, (M,) each.
 
     Args:
-        targets: Class probabilities of each row, (N, K); negligible ones are left out.
+        targets: Class probabilities of each row, (N, K), of which the MOST_PARTS largest count, and no negligible ones.
         weights: How much each row counts, (N,).
     """
-    row, label = np.nonzero(targets > NEGLIGIBLE_WEIGHT)
-    return row, label, targets[row, label] * weights[row]
+    likely = np.where(targets > NEGLIGIBLE_WEIGHT, targets, 0)
+    if likely.shape[1] > MOST_PARTS:
+        largest = np.argsort(-likely, axis=1, kind="stable")[:, :MOST_PARTS]
+        kept = np.zeros_like(likely)
+        np.put_along_axis(kept, largest, np.take_along_axis(likely, largest, axis=1), axis=1)
+        likely = kept * (targets.sum(axis=1, keepdims=True) / kept.sum(axis=1, keepdims=True))
+    row, label = np.nonzero(likely)
+    return row, label, likely[row, label] * weights[row]
+
+
+def _count_whole_rows(model: Any, lines_per_row: float) -> None:  # noqa: ANN401  # scikit-learn has no types
+    """Let limits that count rows count as many whole ones, into however many lines they are divided."""
+    limits = {name: value for name, value in model.get_params().items() if name.rpartition("__")[2] in ROW_LIMITS}
+    whole = {name: value for name, value in limits.items() if isinstance(value, int)}  # not shares
+    model.set_params(**{name: round(value * lines_per_row) for name, value in whole.items()})
 
 
 def fit_model(
