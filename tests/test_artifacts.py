@@ -136,6 +136,43 @@ def test_a_run_folder_has_one_writer_and_a_dead_one_is_forgotten(tmp_path: Path)
     assert not (tmp_path / ".owner").exists()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".lock", ".owner", "workers.log", "study.json", ".study.json.partial"),
+        *(".progress", ".progress/train.tmp", ".source", ".model.resume", ".model.resume/grid-0000001.png"),
+        *(".dataset.partial", ".dataset.old", "repetitions/00/.model.resume", "repetitions/00/arms/.real.partial"),
+    ],
+)
+@pytest.mark.parametrize("target", ["there", "gone"])
+def test_a_run_folder_with_links_where_it_is_written_is_refused(tmp_path: Path, name: str, target: str) -> None:
+    outside, link = tmp_path / "outside", tmp_path / "run" / name
+    for folder in (outside / "there", link.parent):
+        folder.mkdir(parents=True)
+    (outside / "there" / "kept.txt").write_text("kept")
+    link.symlink_to(outside / target)
+    with pytest.raises(ArtifactError) as refusal, Run(tmp_path / "run").lock():
+        pass
+    assert str(refusal.value) == f"{link}: is a link, through which other files would be changed; remove it"
+    assert [path.relative_to(outside).as_posix() for path in outside.rglob("*")] == ["there", "there/kept.txt"]
+    link.unlink()
+    with Run(tmp_path / "run").lock():
+        pass
+
+
+def test_a_run_folder_and_its_artifacts_may_be_links(tmp_path: Path) -> None:
+    for name in ("real", "dataset", "repetitions/00"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("dataset", "repetitions"):
+        (tmp_path / "real" / name).symlink_to(tmp_path / name)
+    (tmp_path / "run").symlink_to(tmp_path / "real")
+    with Run(tmp_path / "run").lock(), Run(tmp_path / "real").lock():
+        assert (tmp_path / "real" / ".owner").exists()
+    (tmp_path / "repetitions" / "00" / ".model.resume").symlink_to(tmp_path)
+    with pytest.raises(ArtifactError, match=r"\.model\.resume: is a link"), Run(tmp_path / "run").lock():
+        pass
+
+
 def _look(root: Path, stop: Path) -> None:
     while not stop.exists():
         _ = Run(root).holder
