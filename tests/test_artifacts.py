@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gansynth import replacing
 from gansynth.artifacts import amend, is_current, publish, read_manifest, verify
 from gansynth.errors import ArtifactError
 from gansynth.runs import Run
@@ -67,6 +68,70 @@ def test_a_failure_leaves_the_earlier_artifact_and_nothing_else(tmp_path: Path) 
         _break(tmp_path / "a")
     assert (tmp_path / "a" / "sub" / "data.txt").read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+@pytest.mark.parametrize("target", ["made", "gone"])
+def test_a_linked_artifact_becomes_a_folder_and_what_the_link_led_to_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, *, in_one_step: bool
+) -> None:
+    if not in_one_step:  # as where the system cannot exchange two folders
+        monkeypatch.setattr(replacing, "_exchange", lambda _one, _other: False)
+    disk, run = tmp_path / "disk", tmp_path / "run"
+    run.mkdir()
+    make(disk / "made", "first")
+    (run / "a").symlink_to(disk / target)
+    for text in ("second", "third"):
+        make(run / "a", text)
+        assert [path.name for path in run.iterdir()] == ["a"]
+        assert (run / "a" / "sub" / "data.txt").read_text() == text
+    assert not (run / "a").is_symlink()
+    assert [path.name for path in disk.iterdir()] == ["made"]
+    assert (disk / "made" / "sub" / "data.txt").read_text() == "first"
+
+
+def test_a_file_of_a_linked_artifact_is_replaced_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    make(tmp_path / "disk")
+    (tmp_path / "a").symlink_to(tmp_path / "disk")
+    amend(tmp_path / "a", "card.md", b"new")
+    assert verify(tmp_path / "a").files.keys() == {"card.md", "sub/data.txt"}
+    assert verify(tmp_path / "disk").files.keys() == {"sub/data.txt"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "disk"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_files_and_links_where_attempts_would_lie_are_removed(tmp_path: Path, kind: str) -> None:
+    outside, run = tmp_path / "outside", tmp_path / "run"
+    outside.mkdir()
+    run.mkdir()
+    (outside / "kept.txt").write_text("kept")
+
+    def put() -> None:
+        for name in (".a.partial", ".a.old"):
+            (run / name).write_text("old") if kind == "file" else (run / name).symlink_to(outside)
+
+    put()
+    make(run / "a")
+    assert is_current(run / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "abc"})
+    assert [path.name for path in run.iterdir()] == ["a"]
+    put()
+    assert is_current(run / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "abc"})
+    assert [path.name for path in run.iterdir()] == ["a"]
+    assert [path.name for path in outside.iterdir()] == ["kept.txt"]
+
+
+def test_what_cannot_be_read_is_not_told_as_what_cannot_be_written(tmp_path: Path) -> None:
+    missing = tmp_path / "elsewhere" / "x.txt"
+
+    def read() -> None:
+        with publish(tmp_path / "run" / "a", "ingest", {}, {}):
+            missing.read_text()
+
+    with pytest.raises(ArtifactError) as refusal:
+        read()
+    assert str(refusal.value) == (
+        f"{tmp_path}/run/a: cannot be made ({missing}: No such file or directory); mend that and run again"
+    )
 
 
 def test_changes_on_disk_are_noticed(tmp_path: Path) -> None:
