@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import os
 import signal
@@ -171,6 +172,27 @@ def test_missing_damaged_and_foreign_manifests_are_named(tmp_path: Path) -> None
     manifest.write_text(text[:50])
     with pytest.raises(ArtifactError, match="damaged"):
         read_manifest(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("entry", "changed"),
+    [
+        ("versions", {}),
+        *(
+            ("files", {name: {"size": 1, "sha256": "0"}})
+            for name in ("x" * 5000, "x/" * 2500 + "x", "", "..", "../b", "/dev/zero", "a\0b", "\udc80")
+        ),
+    ],
+)
+def test_a_manifest_that_tells_no_version_or_impossible_files_is_damaged(
+    tmp_path: Path, entry: str, changed: dict[str, object]
+) -> None:
+    make(tmp_path / "a")
+    manifest = tmp_path / "a" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {entry: changed}))
+    with pytest.raises(ArtifactError, match=r"manifest\.json: damaged \(.*\); delete .* and run again"):
+        verify(tmp_path / "a")
+    assert not is_current(tmp_path / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "abc"})
 
 
 def _hold(root: Path) -> None:
