@@ -4,11 +4,13 @@ A target may raise what gansynth raises on purpose, in one line; anything else i
 Hypothesis, `make fuzz` from atheris.
 """
 
+import hashlib
 import io
 import json
 import math
 from collections.abc import Callable
 from html.parser import HTMLParser
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -19,7 +21,7 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image
 
-from gansynth.artifacts import MANIFEST, publish, read_manifest
+from gansynth.artifacts import MANIFEST, is_current, publish, read_manifest, verify
 from gansynth.checkpoints import DESCRIPTION, TRAINING_ROWS, load_model, read_classes
 from gansynth.datasets import DATASET_FILE, load_dataset
 from gansynth.errors import GansynthError
@@ -152,16 +154,24 @@ def _seed_studies() -> list[bytes]:
 
 
 def _manifest(data: bytes, place: Path) -> None:
-    (place / "artifact" / MANIFEST).write_bytes(data)
-    read_manifest(place / "artifact")
+    artifact = place / "artifact"
+    (artifact / MANIFEST).write_bytes(data)
+    manifest = read_manifest(artifact)
+    is_current(artifact, manifest.request, manifest.parents)
+    verify(artifact)
+
+
+def _put_artifact(place: Path) -> None:
+    (place / "artifact").mkdir()
+    (place / "artifact" / "a.txt").write_bytes(b"hello")
 
 
 def _seed_manifests() -> list[bytes]:
-    record = {"size": 5, "sha256": "0" * 64}
+    record = {"size": 5, "sha256": hashlib.sha256(b"hello").hexdigest()}
     manifest = {
         "format_version": 1, "stage": "ingest", "digest": "0" * 64, "request": {"seed": [1, None]}, "parents": {},
-        "counts": {"rows": 3}, "versions": {"gansynth": "0.1.0"}, "seconds": 0.5, "cpu_seconds": 0.5,
-        "peak_memory_mb": 10.5, "files": {"a.txt": record},
+        "counts": {"rows": 3}, "versions": {"gansynth": metadata.version("gansynth")}, "seconds": 0.5,
+        "cpu_seconds": 0.5, "peak_memory_mb": 10.5, "files": {"a.txt": record},
     }  # fmt: skip
     return [json.dumps(manifest).encode()]
 
@@ -359,7 +369,7 @@ TARGETS: dict[str, Target] = {
         lambda place: (place / "valid.toml").write_text(STUDY) and None,
     ),
     "stored_study": Target(_stored_study, _seed_studies),
-    "manifest": Target(_manifest, _seed_manifests, lambda place: (place / "artifact").mkdir()),
+    "manifest": Target(_manifest, _seed_manifests, _put_artifact),
     "image": Target(_image, _seed_images),
     "image_parquet": Target(_image_parquet, _seed_image_parquet),
     "new_images": Target(_new_images, _seed_image_parquet),

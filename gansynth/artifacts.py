@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import resource
 import shutil
 import sys
@@ -14,13 +15,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
 from gansynth.errors import ArtifactError, first_line
 from gansynth.replacing import clear_attempts, flush, in_place_of
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+LONGEST_NAME, SHOWN_OF_NAME = 255, 40
+"""Of a file with its folders, in bytes: our own are far shorter; and how much is shown of others, in characters."""
 RECORDED_PACKAGES = ("gansynth", "torch", "torchvision", "numpy", "pandas", "pyarrow", "scikit-learn")
 
 
@@ -61,6 +64,17 @@ class Manifest(BaseModel):
     cpu_seconds: float
     peak_memory_mb: float
     files: dict[str, FileRecord]
+
+    @model_validator(mode="after")
+    def _check_what_is_used(self) -> "Manifest":
+        # files are read, and may be moved, by these names: none may lead out of the artifact
+        if "gansynth" not in self.versions:
+            raise ValueError("versions do not tell that of gansynth")
+        for name in self.files:
+            parts = name.split("/")
+            if not {"", ".", ".."}.isdisjoint(parts) or "\0" in name or len(os.fsencode(name)) > LONGEST_NAME:
+                raise ValueError(f"no file of an artifact is called {name[:SHOWN_OF_NAME]!r}")
+        return self
 
 
 @dataclass

@@ -43,13 +43,13 @@ def load_dataset(directory: Path) -> Dataset:
 def load_synthetic(directory: Path, schema: Schema | None = None) -> Samples:
     """Read the shards of the synthetic artifact at `directory`, in the order of their names: Parquet, or CSV of tables.
 
-    `schema` says what the columns of a table are, for CSV does not; images have none.
+    Files that its manifest does not list are none of it. `schema` says what the columns of a table are, for CSV does
+    not; images have none.
 
     Raises:
         ArtifactError: There is no artifact, it holds no such shards, or one is damaged.
     """
-    if schema is not None and (texts := sorted(directory.glob("*.csv"))):
-        read_manifest(directory)
+    if schema is not None and (texts := _listed(directory, ".csv")):
         return Samples.concatenate([_from_csv(shard, schema) for shard in texts])
     return Samples.concatenate([_samples(_read(shard), shard) for shard in _shards(directory)])
 
@@ -67,11 +67,16 @@ def load_teacher_probabilities(directory: Path) -> npt.NDArray[np.float32]:
 
 
 def _shards(directory: Path) -> list[Path]:
-    read_manifest(directory)
-    shards = sorted(directory.glob("*.parquet"))
+    shards = _listed(directory, ".parquet")
     if not shards:
         raise ArtifactError(f"{directory}: holds no Parquet shards; generate with format 'parquet'")
     return shards
+
+
+def _listed(directory: Path, suffix: str) -> list[Path]:
+    """Return the files at the top of an artifact that its manifest lists, those with such a name, in order."""
+    names = read_manifest(directory).files
+    return [directory / name for name in sorted(names) if name.endswith(suffix) and "/" not in name]
 
 
 def _read(path: Path, columns: list[str] | None = None) -> pa.Table:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -22,6 +23,14 @@ GUARANTEE_FILE = "guarantee.json"
 
 LOCK_FILE = ".lock"
 OWNER_FILE = ".owner"
+STUDY_FILE = "study.json"
+LOG_FILE = "workers.log"
+PROGRESS_FOLDER, MIRROR_FOLDER = ".progress", ".source"
+IN_PLACE = (
+    *(LOCK_FILE, OWNER_FILE, STUDY_FILE, LOG_FILE, PROGRESS_FOLDER, MIRROR_FOLDER),
+    *(".*.partial", ".*.old", ".*.resume"),
+)
+"""What is written or cleared where it lies, so that a link there would lead to files of others; not the artifacts."""
 LOOK_SECONDS = 0.2
 """How long a writer waits for those who only look whether a folder is held, which takes microseconds."""
 
@@ -39,7 +48,7 @@ class Run:
     @property
     def study_file(self) -> Path:
         """The resolved study, as JSON."""
-        return self.root / "study.json"
+        return self.root / STUDY_FILE
 
     @property
     def dataset(self) -> Path:
@@ -64,12 +73,12 @@ class Run:
     @property
     def progress(self) -> Path:
         """The folder of the small files that tell how far running work is."""
-        return self.root / ".progress"
+        return self.root / PROGRESS_FOLDER
 
     @property
     def mirror(self) -> Path:
         """The copy of a remote source, as long as it is read."""
-        return self.root / ".source"
+        return self.root / MIRROR_FOLDER
 
     def outgoing(self, url: str) -> Path:
         """The local copy of a batch, until it has been sent to a URL."""
@@ -117,14 +126,15 @@ def hold_folder(folder: Path, remedy: str, shown: str | None = None) -> Iterator
     A process may take it again while it holds it, as a stage does within the flow of all stages.
 
     Raises:
-        ArtifactError: Another process holds it, or the folder cannot be made; `remedy` says what to do, and `shown` is
-            what people call the folder.
+        ArtifactError: Another process holds it, the folder cannot be made, or it holds links where gansynth writes;
+            `remedy` says what to do, and `shown` is what people call the folder.
     """
     owner = folder / OWNER_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _refuse_links(folder)
         # one lock object per folder and process, which counts how often it is held
-        path = (folder / LOCK_FILE).resolve()
+        path = folder.resolve() / LOCK_FILE
         lock = FileLock(path, timeout=LOOK_SECONDS, is_singleton=True, thread_local=False)
         lock.acquire()
         try:
@@ -145,6 +155,28 @@ def hold_folder(folder: Path, remedy: str, shown: str | None = None) -> Iterator
             with suppress(OSError):  # nobody asks for the owner of a folder that is not held
                 owner.unlink(missing_ok=True)
         lock.release()
+
+
+def _refuse_links(folder: Path) -> None:
+    """Make sure that what is written or cleared in place lies in the folder: one from elsewhere may hold links.
+
+    Artifacts may be links, to a larger disk say: they are replaced as a whole, which leaves alone where a link leads.
+
+    Raises:
+        ArtifactError: There is a link, named in full.
+    """
+    for place in (folder, *folder.glob("repetitions/*"), *folder.glob("repetitions/*/arms")):
+        for path in place.iterdir() if place.is_dir() else ():
+            if any(fnmatch(path.name, pattern) for pattern in IN_PLACE) and (link := _first_link(path)):
+                raise ArtifactError(f"{link}: is a link, through which other files would be changed; remove it")
+
+
+def _first_link(path: Path) -> Path | None:
+    """Return the path if it is a link, else the first link below it, if there is one."""
+    if path.is_symlink():
+        return path
+    inside = (Path(parent, name) for parent, folders, files in os.walk(path) for name in (*folders, *files))
+    return next((below for below in inside if below.is_symlink()), None)
 
 
 def _owner(folder: Path) -> str:

@@ -29,13 +29,12 @@ from threadpoolctl import threadpool_limits
 
 from gansynth.artifacts import read_manifest
 from gansynth.errors import GansynthError, on_one_line
-from gansynth.runs import Run
+from gansynth.runs import LOG_FILE, Run
 from gansynth.sections import ComputeConfig
 from gansynth.study import Study
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
-LOG_FILE = "workers.log"
 STAGE_PACKAGES = ("ingestion", "training", "generation", "evaluation", "reporting", "scoring")
 
 ENDING = {signal.SIGINT, signal.SIGTERM}

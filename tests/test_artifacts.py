@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import os
 import signal
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gansynth import replacing
 from gansynth.artifacts import amend, is_current, publish, read_manifest, verify
 from gansynth.errors import ArtifactError
 from gansynth.runs import Run
@@ -69,6 +71,70 @@ def test_a_failure_leaves_the_earlier_artifact_and_nothing_else(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.mark.parametrize("in_one_step", [True, False])
+@pytest.mark.parametrize("target", ["made", "gone"])
+def test_a_linked_artifact_becomes_a_folder_and_what_the_link_led_to_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, *, in_one_step: bool
+) -> None:
+    if not in_one_step:  # as where the system cannot exchange two folders
+        monkeypatch.setattr(replacing, "_exchange", lambda _one, _other: False)
+    disk, run = tmp_path / "disk", tmp_path / "run"
+    run.mkdir()
+    make(disk / "made", "first")
+    (run / "a").symlink_to(disk / target)
+    for text in ("second", "third"):
+        make(run / "a", text)
+        assert [path.name for path in run.iterdir()] == ["a"]
+        assert (run / "a" / "sub" / "data.txt").read_text() == text
+    assert not (run / "a").is_symlink()
+    assert [path.name for path in disk.iterdir()] == ["made"]
+    assert (disk / "made" / "sub" / "data.txt").read_text() == "first"
+
+
+def test_a_file_of_a_linked_artifact_is_replaced_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    make(tmp_path / "disk")
+    (tmp_path / "a").symlink_to(tmp_path / "disk")
+    amend(tmp_path / "a", "card.md", b"new")
+    assert verify(tmp_path / "a").files.keys() == {"card.md", "sub/data.txt"}
+    assert verify(tmp_path / "disk").files.keys() == {"sub/data.txt"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "disk"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_files_and_links_where_attempts_would_lie_are_removed(tmp_path: Path, kind: str) -> None:
+    outside, run = tmp_path / "outside", tmp_path / "run"
+    outside.mkdir()
+    run.mkdir()
+    (outside / "kept.txt").write_text("kept")
+
+    def put() -> None:
+        for name in (".a.partial", ".a.old"):
+            (run / name).write_text("old") if kind == "file" else (run / name).symlink_to(outside)
+
+    put()
+    make(run / "a")
+    assert is_current(run / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "abc"})
+    assert [path.name for path in run.iterdir()] == ["a"]
+    put()
+    assert is_current(run / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "abc"})
+    assert [path.name for path in run.iterdir()] == ["a"]
+    assert [path.name for path in outside.iterdir()] == ["kept.txt"]
+
+
+def test_what_cannot_be_read_is_not_told_as_what_cannot_be_written(tmp_path: Path) -> None:
+    missing = tmp_path / "elsewhere" / "x.txt"
+
+    def read() -> None:
+        with publish(tmp_path / "run" / "a", "ingest", {}, {}):
+            missing.read_text()
+
+    with pytest.raises(ArtifactError) as refusal:
+        read()
+    assert str(refusal.value) == (
+        f"{tmp_path}/run/a: cannot be made ({missing}: No such file or directory); mend that and run again"
+    )
+
+
 def test_changes_on_disk_are_noticed(tmp_path: Path) -> None:
     make(tmp_path / "a")
     verify(tmp_path / "a")
@@ -108,6 +174,27 @@ def test_missing_damaged_and_foreign_manifests_are_named(tmp_path: Path) -> None
         read_manifest(tmp_path / "a")
 
 
+@pytest.mark.parametrize(
+    ("entry", "changed"),
+    [
+        ("versions", {}),
+        *(
+            ("files", {name: {"size": 1, "sha256": "0"}})
+            for name in ("x" * 5000, "x/" * 2500 + "x", "", "..", "../b", "/dev/zero", "a\0b", "\udc80")
+        ),
+    ],
+)
+def test_a_manifest_that_tells_no_version_or_impossible_files_is_damaged(
+    tmp_path: Path, entry: str, changed: dict[str, object]
+) -> None:
+    make(tmp_path / "a")
+    manifest = tmp_path / "a" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {entry: changed}))
+    with pytest.raises(ArtifactError, match=r"manifest\.json: damaged \(.*\); delete .* and run again"):
+        verify(tmp_path / "a")
+    assert not is_current(tmp_path / "a", {"seed": 1, "size": (1, 2)}, {"dataset": "abc"})
+
+
 def _hold(root: Path) -> None:
     with Run(root).lock():
         time.sleep(60)
@@ -134,6 +221,43 @@ def test_a_run_folder_has_one_writer_and_a_dead_one_is_forgotten(tmp_path: Path)
             pass
         assert (tmp_path / ".owner").exists()  # the inner one has not let the folder go
     assert not (tmp_path / ".owner").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".lock", ".owner", "workers.log", "study.json", ".study.json.partial"),
+        *(".progress", ".progress/train.tmp", ".source", ".model.resume", ".model.resume/grid-0000001.png"),
+        *(".dataset.partial", ".dataset.old", "repetitions/00/.model.resume", "repetitions/00/arms/.real.partial"),
+    ],
+)
+@pytest.mark.parametrize("target", ["there", "gone"])
+def test_a_run_folder_with_links_where_it_is_written_is_refused(tmp_path: Path, name: str, target: str) -> None:
+    outside, link = tmp_path / "outside", tmp_path / "run" / name
+    for folder in (outside / "there", link.parent):
+        folder.mkdir(parents=True)
+    (outside / "there" / "kept.txt").write_text("kept")
+    link.symlink_to(outside / target)
+    with pytest.raises(ArtifactError) as refusal, Run(tmp_path / "run").lock():
+        pass
+    assert str(refusal.value) == f"{link}: is a link, through which other files would be changed; remove it"
+    assert [path.relative_to(outside).as_posix() for path in outside.rglob("*")] == ["there", "there/kept.txt"]
+    link.unlink()
+    with Run(tmp_path / "run").lock():
+        pass
+
+
+def test_a_run_folder_and_its_artifacts_may_be_links(tmp_path: Path) -> None:
+    for name in ("real", "dataset", "repetitions/00"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("dataset", "repetitions"):
+        (tmp_path / "real" / name).symlink_to(tmp_path / name)
+    (tmp_path / "run").symlink_to(tmp_path / "real")
+    with Run(tmp_path / "run").lock(), Run(tmp_path / "real").lock():
+        assert (tmp_path / "real" / ".owner").exists()
+    (tmp_path / "repetitions" / "00" / ".model.resume").symlink_to(tmp_path)
+    with pytest.raises(ArtifactError, match=r"\.model\.resume: is a link"), Run(tmp_path / "run").lock():
+        pass
 
 
 def _look(root: Path, stop: Path) -> None:

@@ -34,8 +34,13 @@ TEXT = (
     b"\xff",
     b"\\u0000",
 )
+NAMES = st.one_of(
+    st.sampled_from(["", ".", "..", "../a", "/dev/zero", "a\0b", "\ud800", "x" * 300, "x/" * 2500]),
+    st.text(max_size=5),
+)
+LONG = st.sampled_from(["x" * 300, "x" * 5000])
 VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just("x" * 300)),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), LONG),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
     max_leaves=4,
 )
@@ -63,7 +68,7 @@ def damaged(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 
 @st.composite
 def altered(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
-    """Draw valid JSON in which one value has become another, or is missing."""
+    """Draw valid JSON in which one value, or its name, has become another, or is missing."""
     whole = json.loads(draw(st.sampled_from(seeds)))
     inside: Any = whole
     while isinstance(inside, dict | list) and inside:
@@ -71,10 +76,13 @@ def altered(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
         if not (isinstance(inside[key], dict | list) and inside[key]) or draw(st.integers(0, 3)) == 0:
             break
         inside = inside[key]
-    if draw(st.booleans()) and isinstance(inside, dict):
-        del inside[key]
-    else:
-        inside[key] = draw(VALUES)
+    match draw(st.sampled_from(["out", "name", "value", "value"])):
+        case "out" if isinstance(inside, dict):
+            del inside[key]
+        case "name" if isinstance(inside, dict):
+            inside[draw(NAMES)] = inside.pop(key)
+        case _:
+            inside[key] = draw(VALUES)
     return json.dumps(whole).encode()
 
 

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -70,6 +71,17 @@ def test_the_teachers_probabilities_are_stored_with_the_samples(make_run: RunMak
     teacher = load_model(run.model(0), study.compute).teacher
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities, teacher.probabilities(samples.values), rtol=1e-4, atol=1e-6)
+
+
+def test_a_stray_shard_is_no_part_of_the_samples(make_run: RunMaker) -> None:
+    run, study = make_run(repetitions=(0,), generation={"shard_size": 7})
+    generate_repetition(study, run, 0)
+    made, said = load_synthetic(run.synthetic(0)), load_teacher_probabilities(run.synthetic(0))
+    shard = min(run.synthetic(0).glob("*.parquet"))
+    for name in ("a.parquet", "z.parquet"):
+        shutil.copy(shard, shard.with_name(name))
+    np.testing.assert_array_equal(load_synthetic(run.synthetic(0)).values, made.values)
+    np.testing.assert_array_equal(load_teacher_probabilities(run.synthetic(0)), said)
 
 
 def test_the_best_by_the_teacher_are_kept_and_the_rest_is_counted(make_run: RunMaker) -> None:

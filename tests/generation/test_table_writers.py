@@ -36,6 +36,7 @@ def test_any_table_is_written_as_csv_with_texts_as_they_are(table: pa.Table) -> 
         for name in ("csv", "parquet"):
             with publish(Path(folder) / name, "generate", {}, {}) as draft:
                 FORMATS[name].write(draft.path / "synthetic-0", blocks, about, 1)
+            (Path(folder) / name / f"stray.{name}").write_text("not listed, so not read")
         again, meant = load_synthetic(Path(folder) / "csv", samples.schema), load_synthetic(Path(folder) / "parquet")
         options = csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""])
         kept = pq.read_table(Path(folder) / "parquet" / "synthetic-0.parquet")

@@ -13,12 +13,12 @@ from shapes import draw_shapes
 
 from gansynth.artifacts import publish, read_manifest
 from gansynth.errors import GansynthError, TrainingError
-from gansynth.runs import Run
+from gansynth.runs import LOG_FILE, Run
 from gansynth.samples import Samples
 from gansynth.sections import ComputeConfig
 from gansynth.study import Study
 from gansynth.training import train_repetition
-from pipelines.workers import LOG_FILE, in_worker, stop_workers, warm_up, worker_count
+from pipelines.workers import in_worker, stop_workers, warm_up, worker_count
 
 
 @pytest.fixture(scope="module", autouse=True)
