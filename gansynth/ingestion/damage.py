@@ -1,10 +1,13 @@
-"""Damaged Parquet files: what reading one raises, and where in it the damage is."""
+"""What reading a source raises: damaged Parquet files, where in them the damage is, and troubles of the machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from gansynth.errors import GansynthError, ResourceError, SourceError, first_line, on_one_line
+from gansynth.memory import is_of_machine, is_out_of_memory
 
 DAMAGE = (OSError, pa.ArrowException, ValueError)
 
@@ -28,3 +31,20 @@ def find_damage(file: Path, columns: Sequence[str] | None = None) -> str | None:
                 except DAMAGE:
                     return f"in row group {group + 1} of {groups}, column {name!r}"
     return ""
+
+
+def damaged(file: Path, what: str, error: BaseException) -> GansynthError:
+    """Return what to raise for an error in reading a Parquet file: `what` it is, unless the machine is to blame."""
+    if isinstance(error, OSError) and is_of_machine(error):
+        return of_machine(str(file), error)
+    # damaged lengths ask for more memory than there is, and so may whole files
+    remedy = ", or give it more memory if it is whole" if is_out_of_memory(error) else ""
+    return SourceError(f"{file}: {what} ({first_line(error)}); fetch it again{remedy}")
+
+
+def of_machine(place: str, error: BaseException) -> ResourceError:
+    """Return what to raise for an error of the machine in reading what lies at a place."""
+    return ResourceError(
+        f"{place}: cannot be read on this machine now ({on_one_line(error)}); see to its memory, open files and disk,"
+        " or leave it out, and run again"
+    )

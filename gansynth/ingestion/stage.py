@@ -61,6 +61,7 @@ def ingest(study: Study, run: Run, frame: pd.DataFrame | None = None) -> Path:
         StudyError: There is a frame, and the study is not of a table.
         SourceError: The source cannot be read, more of its samples than `source.max_bad_share` are unusable, it has
             fewer than two classes, or a class has fewer than three samples.
+        ResourceError: The machine has too little memory, or another trouble of its own.
         RemoteError: The source is a URL, and its storage cannot be reached or refuses.
         ArtifactError: The artifact cannot be written.
     """
@@ -211,7 +212,7 @@ def _pixels(record: Record, config: ImageConfig) -> tuple[Pixels | None, str]:
     if record.problem:
         return None, record.problem
     try:
-        return convert(record.image, config), ""
+        return convert(record.image, config, record.origin), ""
     except SourceError as error:
         return None, str(error)
 

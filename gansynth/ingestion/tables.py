@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from sklearn import datasets
 
 from gansynth.errors import SourceError, first_line
-from gansynth.ingestion.damage import DAMAGE, find_damage
+from gansynth.ingestion.damage import DAMAGE, damaged, find_damage
 from gansynth.ingestion.readers import parquet_parts
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import refuse_archive
@@ -239,7 +239,7 @@ def _read_parquet_file(file: Path) -> pa.Table:
     except DAMAGE as error:
         where = find_damage(file)
         what = "not a readable Parquet file" if where is None else f"damaged {where}".rstrip()
-        raise SourceError(f"{file}: {what} ({first_line(error)}); fetch it again") from None
+        raise damaged(file, what, error) from None
     twice = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"{file}: has the column {twice!r} twice; rename one")
