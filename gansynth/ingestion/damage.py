@@ -12,6 +12,39 @@ from gansynth.memory import is_of_machine, is_out_of_memory
 DAMAGE = (OSError, pa.ArrowException, ValueError)
 
 
+def read_footer(file: Path) -> pq.FileMetaData:
+    """Read the footer of a Parquet file, whose numbers of rows must agree, for room is made by them.
+
+    Raises:
+        SourceError: It is damaged.
+        ResourceError: The machine cannot read it.
+    """
+    try:
+        footer = pq.read_metadata(file)
+        footer.schema.to_arrow_schema()
+        _check_rows(footer)
+    except DAMAGE as error:
+        raise damaged(file, "not a readable Parquet file", error) from None
+    return footer
+
+
+def _check_rows(footer: pq.FileMetaData) -> None:
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    told = [group.num_rows for group in groups]
+    if min(told, default=0) < 0 or sum(told) != footer.num_rows:
+        raise ValueError(f"tells of {footer.num_rows:,} rows, and of {sum(told):,} in its row groups")
+    for position in range(footer.num_columns):
+        if footer.schema.column(position).max_repetition_level:  # of lists, a row has any number of values
+            continue
+        for group in groups:
+            values = group.column(position).num_values
+            if values != group.num_rows:
+                name = footer.schema.column(position).path
+                raise ValueError(
+                    f"tells of {group.num_rows:,} rows in a row group, and of {values:,} in column {name!r}"
+                )
+
+
 def find_damage(file: Path, columns: Sequence[str] | None = None) -> str | None:
     """Say where a Parquet file is damaged, looking at some columns only if they are given.
 

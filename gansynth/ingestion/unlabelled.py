@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
-from gansynth.ingestion.damage import DAMAGE, damaged, find_damage
+from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, read_footer
 from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
@@ -173,11 +173,8 @@ def _from_parquet(files: list[Path], config: ImageConfig, shape: tuple[int, int,
 
 
 def _count(file: Path) -> int:
-    try:
-        metadata = pq.read_metadata(file)
-        schema = metadata.schema.to_arrow_schema()
-    except DAMAGE as error:
-        raise damaged(file, "not a readable Parquet file", error) from None
+    metadata = read_footer(file)
+    schema = metadata.schema.to_arrow_schema()
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
         raise SourceError(f"{file}: needs a column image that is a struct with bytes; it has {', '.join(schema.names)}")
