@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import math
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib import metadata
@@ -27,8 +28,9 @@ from gansynth.datasets import DATASET_FILE, load_dataset
 from gansynth.errors import GansynthError
 from gansynth.gans import MlpConfig
 from gansynth.generation.folders import folder_names
+from gansynth.ingestion import ingest
 from gansynth.ingestion.conversion import convert
-from gansynth.ingestion.readers import read_labels_csv, read_parquet
+from gansynth.ingestion.readers import read_labels_csv
 from gansynth.ingestion.rows import read_rows
 from gansynth.ingestion.sources import Source
 from gansynth.ingestion.unlabelled import read_further_images
@@ -49,6 +51,7 @@ from gansynth.training import train_repetition
 SIDE = 8
 IMAGES = ImageConfig(size=SIDE)
 TABLE = TableConfig(label="label")
+IMAGE_STUDY = Study(name="s", source=SourceConfig(path="photos"), modality=IMAGES)
 STUDY = """name = "s"
 seed = 3
 
@@ -191,7 +194,9 @@ def _seed_images() -> list[bytes]:
 def _image_parquet(data: bytes, place: Path) -> None:
     file = place / "train.parquet"
     file.write_bytes(data)
-    _drain(read_parquet(str(file)))
+    if place.joinpath("run").exists():
+        shutil.rmtree(place / "run")
+    ingest(IMAGE_STUDY.model_copy(update={"source": SourceConfig(path=str(file))}), Run(place / "run"))
 
 
 def _new_images(data: bytes, place: Path) -> None:
@@ -204,9 +209,9 @@ def _new_images(data: bytes, place: Path) -> None:
 
 
 def _seed_image_parquet() -> list[bytes]:
-    table = _image_table([0, 1, 1])
+    table = _image_table([0, 1, 1, 0, 1, 0])
     declared = table.replace_schema_metadata(features(["a", "../b"], {}))
-    return [_as_parquet(declared, write_page_checksum=True), _as_parquet(_image_table(["a", "b"]))]
+    return [_as_parquet(declared, write_page_checksum=True), _as_parquet(_image_table(["a", "b"] * 3))]
 
 
 def _rows_parquet(data: bytes, place: Path) -> None:

@@ -6,7 +6,7 @@
      ├── ArtifactError   a run folder or one of its artifacts is absent, locked, changed or of another version
      ├── RemoteError     remote storage cannot be reached, or refuses
      ├── TrainingError   adversarial training produced numbers that cannot be used, or lost one of its processes
-     ├── ResourceError   the machine has too little memory
+     ├── ResourceError   the machine has too little memory, or another trouble of its own
      └── EvaluationError the data do not allow the comparison that was asked for
 
 Each message is one line: what was wrong, where, and how to mend it. The command line prints it and exits with status 1.
@@ -49,7 +49,7 @@ class TrainingError(GansynthError):
 
 
 class ResourceError(GansynthError):
-    """The machine has too little memory for what was asked of it."""
+    """The machine has too little memory or too few open files for what was asked of it, or its disk fails."""
 
 
 class EvaluationError(GansynthError):

@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gansynth.errors import SourceError
+from gansynth.ingestion.damage import of_machine
+from gansynth.memory import is_of_machine
 from gansynth.modalities.image import ImageConfig
 from gansynth.modalities.image.storage import Pixels
 
@@ -18,7 +20,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 PIXELS_AT_ONCE = 2**20
 
 
-def convert(picture: bytes | Path | Image.Image, config: ImageConfig) -> Pixels:
+def convert(picture: bytes | Path | Image.Image, config: ImageConfig, place: str = "an image") -> Pixels:
     """Return an image as uint8 pixels of shape (size, size, 1 or 3).
 
     The rule, in this order:
@@ -40,6 +42,7 @@ def convert(picture: bytes | Path | Image.Image, config: ImageConfig) -> Pixels:
 
     Raises:
         SourceError: The image cannot be read; the message is the reason alone, without a place.
+        ResourceError: The machine is to blame, such as its memory; the message names the place.
     """
     try:
         with warnings.catch_warnings():
@@ -55,7 +58,9 @@ def convert(picture: bytes | Path | Image.Image, config: ImageConfig) -> Pixels:
         raise
     except UnidentifiedImageError:
         raise SourceError(f"not an image in a known format ({', '.join(FORMATS)})") from None
-    except Exception as error:  # noqa: BLE001 Pillow's decoders raise all sorts of errors on damaged bytes
+    except Exception as error:  # Pillow's decoders raise all sorts of errors on damaged bytes
+        if is_of_machine(error):  # for want of memory, no sample may be left out for good
+            raise of_machine(place, error) from error
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SourceError(reason.partition("\n")[0] or type(error).__name__) from None
     return _with_channels(pixels, config)

@@ -1,4 +1,4 @@
-"""Damaged Parquet files: what reading one raises, and where in it the damage is."""
+"""What reading a source raises: damaged Parquet files, where in them the damage is, and troubles of the machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,43 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gansynth.errors import GansynthError, ResourceError, SourceError, first_line, on_one_line
+from gansynth.memory import is_of_machine, is_out_of_memory
+
 DAMAGE = (OSError, pa.ArrowException, ValueError)
+
+
+def read_footer(file: Path) -> pq.FileMetaData:
+    """Read the footer of a Parquet file, whose numbers of rows must agree, for room is made by them.
+
+    Raises:
+        SourceError: It is damaged.
+        ResourceError: The machine cannot read it.
+    """
+    try:
+        footer = pq.read_metadata(file)
+        footer.schema.to_arrow_schema()
+        _check_rows(footer)
+    except DAMAGE as error:
+        raise damaged(file, "not a readable Parquet file", error) from None
+    return footer
+
+
+def _check_rows(footer: pq.FileMetaData) -> None:
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    told = [group.num_rows for group in groups]
+    if min(told, default=0) < 0 or sum(told) != footer.num_rows:
+        raise ValueError(f"tells of {footer.num_rows:,} rows, and of {sum(told):,} in its row groups")
+    for position in range(footer.num_columns):
+        if footer.schema.column(position).max_repetition_level:  # of lists, a row has any number of values
+            continue
+        for group in groups:
+            values = group.column(position).num_values
+            if values != group.num_rows:
+                name = footer.schema.column(position).path
+                raise ValueError(
+                    f"tells of {group.num_rows:,} rows in a row group, and of {values:,} in column {name!r}"
+                )
 
 
 def find_damage(file: Path, columns: Sequence[str] | None = None) -> str | None:
@@ -28,3 +64,20 @@ def find_damage(file: Path, columns: Sequence[str] | None = None) -> str | None:
                 except DAMAGE:
                     return f"in row group {group + 1} of {groups}, column {name!r}"
     return ""
+
+
+def damaged(file: Path, what: str, error: BaseException) -> GansynthError:
+    """Return what to raise for an error in reading a Parquet file: `what` it is, unless the machine is to blame."""
+    if isinstance(error, OSError) and is_of_machine(error):
+        return of_machine(str(file), error)
+    # damaged lengths ask for more memory than there is, and so may whole files
+    remedy = ", or give it more memory if it is whole" if is_out_of_memory(error) else ""
+    return SourceError(f"{file}: {what} ({first_line(error)}); fetch it again{remedy}")
+
+
+def of_machine(place: str, error: BaseException) -> ResourceError:
+    """Return what to raise for an error of the machine in reading what lies at a place."""
+    return ResourceError(
+        f"{place}: cannot be read on this machine now ({on_one_line(error)}); see to its memory, open files and disk,"
+        " or leave it out, and run again"
+    )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError, first_line, shortened
-from gansynth.ingestion.damage import DAMAGE, find_damage
+from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, of_machine, read_footer
 from gansynth.ingestion.sources import (
     LABELS_FILE,
     TORCHVISION_PREFIX,
@@ -27,6 +27,7 @@ from gansynth.ingestion.sources import (
     shown,
     subfolders,
 )
+from gansynth.memory import is_of_machine
 from gansynth.modalities.image.storage import class_names_of
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -171,11 +172,8 @@ def parquet_parts(root: Path) -> list[tuple[Path, bool]]:
 
 
 def _parquet_metadata(file: Path) -> pq.FileMetaData:
-    try:
-        metadata = pq.read_metadata(file)
-        schema = metadata.schema.to_arrow_schema()
-    except DAMAGE as error:
-        raise SourceError(f"{file}: not a readable Parquet file ({first_line(error)}); fetch it again") from None
+    metadata = read_footer(file)
+    schema = metadata.schema.to_arrow_schema()
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
         raise SourceError(f"{file}: needs a column image that is a struct with bytes; it has {', '.join(schema.names)}")
@@ -199,9 +197,11 @@ def _parquet_records(files: list[tuple[Path, bool]], names: tuple[str, ...] | No
                         name, problem = _label_name(label, names)
                         data = (image or {}).get("bytes") or b""
                         yield Record(f"{file.name} row {row}", name, data, is_test, problem)
+                if row != opened.metadata.num_rows:
+                    raise ValueError(f"holds {row:,} rows, not {opened.metadata.num_rows:,}")
         except DAMAGE as error:
             where = f"damaged after row {row} {find_damage(file, ['image', 'label']) or ''}".rstrip()
-            raise SourceError(f"{file}: {where} ({first_line(error)}); fetch it again") from None
+            raise damaged(file, where, error) from None
 
 
 def _label_name(label: int | str | None, names: tuple[str, ...] | None) -> tuple[str, str]:
@@ -279,6 +279,8 @@ def _torchvision_record(part: Any, name: str, row: int, names: tuple[str, ...] |
         picture, target = part[row]
         label, problem = _label_name(int(target), names)
     except (OSError, ValueError, TypeError, SyntaxError) as error:
+        if is_of_machine(error):
+            raise of_machine(origin, error) from error
         return Record(origin, "", b"", is_test, f"cannot be loaded as an image and its class ({first_line(error)})")
     return Record(origin, label, picture, is_test, problem)
 

@@ -60,7 +60,8 @@ def ingest(study: Study, run: Run, frame: pd.DataFrame | None = None) -> Path:
     Raises:
         StudyError: There is a frame, and the study is not of a table.
         SourceError: The source cannot be read, more of its samples than `source.max_bad_share` are unusable, it has
-            fewer than two classes, or a class has fewer than three samples.
+            fewer than two classes, a class has fewer than three samples, or it changes while it is read.
+        ResourceError: The machine has too little memory, or another trouble of its own.
         RemoteError: The source is a URL, and its storage cannot be reached or refuses.
         ArtifactError: The artifact cannot be written.
     """
@@ -91,6 +92,9 @@ def ingest(study: Study, run: Run, frame: pd.DataFrame | None = None) -> Path:
         else:
             dataset, quarantine, exact = _read_images(study.modality, source, _read(path, _format(study, path)), run)
             counts = {}
+        # a run within its source changes it by itself
+        if frame is None and remote is None and not run.root.resolve().is_relative_to(Path(path).resolve()):
+            _check_unchanged(path, request["source"]["content"])
         write_dataset(draft.path, dataset)
         (draft.path / QUARANTINE_FILE).write_text(json.dumps(quarantine, indent=1))
         draft.counts |= {"quarantined": len(quarantine), **_counts(dataset, exact), **counts}
@@ -167,6 +171,14 @@ def _look_over(study: Study) -> tuple[str, str]:
         return _format(study, path), fingerprint(path)
 
 
+def _check_unchanged(path: str, content: str) -> None:
+    """Refuse a source whose fingerprint is no longer this one: what was read of it would go by the wrong content."""
+    with _readable(path):
+        now = fingerprint(path)
+    if now != content:
+        raise SourceError(f"source.path: {path} changed while it was read; run again when nothing writes to it")
+
+
 @contextmanager
 def _readable(path: str) -> Iterator[None]:
     try:
@@ -211,7 +223,7 @@ def _pixels(record: Record, config: ImageConfig) -> tuple[Pixels | None, str]:
     if record.problem:
         return None, record.problem
     try:
-        return convert(record.image, config), ""
+        return convert(record.image, config, record.origin), ""
     except SourceError as error:
         return None, str(error)
 

@@ -5,7 +5,8 @@ A reader returns the whole table with the types of its source, and what it could
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from sklearn import datasets
 
 from gansynth.errors import SourceError, first_line
-from gansynth.ingestion.damage import DAMAGE, find_damage
+from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, read_footer
 from gansynth.ingestion.readers import parquet_parts
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import refuse_archive
@@ -34,6 +35,14 @@ SKLEARN = {
     "wine": datasets.load_wine,
 }
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".csv.gz", ".csv.bz2")
+MOST_COLUMNS = 10_000
+"""Of Parquet. Each is looked at by itself."""
+BOMB_CELLS = 1 << 28
+BOMB_CELLS_PER_BYTE = 200
+"""Of a Parquet file. Constant columns take next to no bytes, but labels and other columns beside them do."""
+BOMB_BYTES = 1 << 30
+BOMB_RATIO = 1000
+"""As `sniffing.BOMB_RATIO`, but for columns, where equal values stand together."""
 INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -146,7 +155,10 @@ def read_parquet(path: str) -> TableSource:
     Page checksums are verified where the files have them. The index that pandas stores is left out.
 
     Raises:
-        SourceError: A file is damaged, or its columns are not those of the first.
+        SourceError: A file is damaged, has more than 10,000 columns, or holds far more than its size tells (over 2^28
+            cells and 200 for each of its bytes, or over 1 GiB and 1,000 times its size), or its columns are not those
+            of the first.
+        ResourceError: The machine has too few open files, or its disk fails.
     """
     files = parquet_parts(Path(path))
     tables = [_read_parquet_file(file) for file, _ in files]
@@ -203,9 +215,7 @@ def read_frame(frame: pd.DataFrame, name: str = "frame") -> TableSource:
         SourceError: Two columns have the same name.
     """
     names = [str(column) for column in frame.columns]
-    twice = next((one for one in names if names.count(one) > 1), None)
-    if twice is not None:
-        raise SourceError(f"{name}: has the column {twice!r} twice; rename one")
+    _refuse_twice(name, names)
     arrays, notes = [], []
     for position, column in enumerate(names):
         values = frame.iloc[:, position]
@@ -231,6 +241,7 @@ def _part(name: str, rows: int, *, is_test: bool) -> Part:
 
 
 def _read_parquet_file(file: Path) -> pa.Table:
+    _check_size(file, read_footer(file))
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as opened:
             table = opened.read()
@@ -239,24 +250,44 @@ def _read_parquet_file(file: Path) -> pa.Table:
     except DAMAGE as error:
         where = find_damage(file)
         what = "not a readable Parquet file" if where is None else f"damaged {where}".rstrip()
-        raise SourceError(f"{file}: {what} ({first_line(error)}); fetch it again") from None
-    twice = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
-    if twice is not None:
-        raise SourceError(f"{file}: has the column {twice!r} twice; rename one")
+        raise damaged(file, what, error) from None
     return table
+
+
+def _check_size(file: Path, footer: pq.FileMetaData) -> None:
+    """Refuse a file by what its footer tells of the columns, rows and bytes to come, before any of them are read."""
+    _refuse_twice(str(file), footer.schema.to_arrow_schema().names)
+    if footer.num_columns > MOST_COLUMNS:
+        raise SourceError(
+            f"{file}: has {footer.num_columns:,} columns, at most {MOST_COLUMNS:,} can be read; leave some out"
+        )
+    size, cells = file.stat().st_size, footer.num_rows * footer.num_columns
+    growth = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
+    if cells > max(BOMB_CELLS, BOMB_CELLS_PER_BYTE * size) or growth > max(BOMB_BYTES, BOMB_RATIO * size):
+        raise SourceError(
+            f"{file}: its {size:,} bytes hold {cells:,} cells, as those of no table do; if it is one, leave out"
+            " constant columns and repeated rows"
+        )
+
+
+def _refuse_twice(place: str, names: Sequence[str]) -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise SourceError(f"{place}: has the column {twice!r} twice; rename one")
 
 
 def _without_views(table: pa.Table) -> pa.Table:
     """Return a table with views of text as text, for which Arrow has more functions."""
-    for position, field in enumerate(table.schema):
-        if pa.types.is_string_view(field.type):
-            table = table.set_column(position, field.name, table[field.name].cast(pa.string()))
-    return table
+    fields = [
+        pa.field(field.name, pa.string()) if pa.types.is_string_view(field.type) else field for field in table.schema
+    ]
+    return table.cast(pa.schema(fields, table.schema.metadata))
 
 
 def _check_schema(file: Path, schema: pa.Schema, first: Path, expected: pa.Schema) -> None:
-    for name in dict.fromkeys([*expected.names, *schema.names]):
-        found, wanted = (str(one.field(name).type) if name in one.names else "" for one in (schema, expected))
+    all_found, all_wanted = ({field.name: str(field.type) for field in one} for one in (schema, expected))
+    for name in all_wanted | all_found:
+        found, wanted = all_found.get(name, ""), all_wanted.get(name, "")
         if not found or not wanted:
             place, other = (file, first) if wanted else (first, file)
             raise SourceError(f"{place}: lacks the column {name!r} that {other.name} has; give both the same columns")

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gansynth.errors import SourceError, first_line
+from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
-from gansynth.ingestion.damage import DAMAGE, find_damage
+from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, read_footer
 from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
@@ -169,15 +169,12 @@ def _from_parquet(files: list[Path], config: ImageConfig, shape: tuple[int, int,
                     yield _converted(rows, config, shape)
         except DAMAGE as error:
             where = f"damaged after row {row} {find_damage(file, ['image']) or ''}".rstrip()
-            raise SourceError(f"{file}: {where} ({first_line(error)}); fetch it again") from None
+            raise damaged(file, where, error) from None
 
 
 def _count(file: Path) -> int:
-    try:
-        metadata = pq.read_metadata(file)
-        schema = metadata.schema.to_arrow_schema()
-    except DAMAGE as error:
-        raise SourceError(f"{file}: not a readable Parquet file ({first_line(error)}); fetch it again") from None
+    metadata = read_footer(file)
+    schema = metadata.schema.to_arrow_schema()
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
         raise SourceError(f"{file}: needs a column image that is a struct with bytes; it has {', '.join(schema.names)}")
@@ -186,9 +183,9 @@ def _count(file: Path) -> int:
 
 def _converted(rows: list[tuple[str, bytes | Path]], config: ImageConfig, shape: tuple[int, int, int]) -> Further:
     pixels, problems = [], []
-    for _, picture in rows:
+    for place, picture in rows:
         try:
-            pixels.append(convert(picture, config))
+            pixels.append(convert(picture, config, place))
             problems.append("")
         except SourceError as error:
             problems.append(str(error))

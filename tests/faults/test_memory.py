@@ -14,14 +14,17 @@ import pytest
 import torch
 from children import check_sound, in_child, one_line
 from cleanruns import Clean
+from PIL import Image
 from safetensors.numpy import load_file
-from shapes import draw_shapes
+from shapes import draw_shapes, write_pictures
 
 from gansynth.artifacts import read_manifest
 from gansynth.devices import make_fabric
 from gansynth.gans import FAMILIES
 from gansynth.gans.base import Discriminator
-from gansynth.modalities.image import Codec
+from gansynth.ingestion import ingest
+from gansynth.ingestion.conversion import convert
+from gansynth.modalities.image import Codec, ImageConfig
 from gansynth.runs import Run
 from gansynth.sections import ComputeConfig
 from gansynth.study import Study
@@ -142,3 +145,33 @@ def test_a_limit_of_the_processor_s_memory_is_lived_with_or_told(clean: Clean, t
     assert ended.well or (one_line(ended.error) and "memory ran out" in ended.error)
     check_sound(root)
     clean.check_resumed(root)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory")
+def test_no_image_is_left_out_for_want_of_memory(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    write_pictures(photos, 24)
+    Image.effect_noise((5000, 5000), 50).convert("RGB").save(photos / "bar" / "big.png", compress_level=1)
+    study = Study.model_validate({"name": "s", "source": {"path": str(photos)}, "modality": {"size": 8}})
+    run = Run(tmp_path / "run")
+    ended = in_child(partial(ingest, study, run), partial(limit_memory, 60 * 2**20))
+    assert ended.status == 1
+    assert one_line(ended.error)
+    assert "bar/big.png: cannot be read on this machine now (MemoryError)" in ended.error
+    assert not run.dataset.exists()
+    ingest(study, run)
+    assert read_manifest(run.dataset).counts["rows"] == 49
+
+
+def limit_files() -> None:
+    """Let this process open no further file."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+def test_no_image_is_called_bad_for_want_of_open_files(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 1)
+    ended = in_child(partial(convert, tmp_path / "bar" / "0.png", ImageConfig(size=8), "bar/0.png"), limit_files)
+    assert ended.status == 1
+    assert one_line(ended.error)
+    assert ended.error.startswith("bar/0.png: cannot be read on this machine now (")
+    assert "Too many open files" in ended.error

@@ -15,6 +15,8 @@ from gansynth.artifacts import read_manifest, verify
 from gansynth.datasets import DATASET_FILE, load_dataset
 from gansynth.errors import SourceError
 from gansynth.ingestion import ingest
+from gansynth.ingestion.readers import READERS, read_image_folder
+from gansynth.ingestion.sources import Source
 from gansynth.modalities.image.storage import IMAGE_TYPE, Pixels, features
 from gansynth.runs import Run
 from gansynth.study import Study
@@ -277,3 +279,27 @@ def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
     ingest(study, Run(tmp_path / "one"))
     ingest(study, Run(tmp_path / "two"))
     assert read_manifest(tmp_path / "one" / "dataset").digest == read_manifest(tmp_path / "two" / "dataset").digest
+
+
+def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, run = folder_of(tmp_path / "photos", {"cat": 4, "dog": 4}), Run(tmp_path / "run")
+
+    def read(path: str) -> Source:
+        (source / "dog" / "new.png").write_bytes(png(pictures(1)[0]))
+        return read_image_folder(path)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(READERS, "image_folder", read)
+        with pytest.raises(SourceError, match=r"photos changed while it was read; run again when nothing writes to it"):
+            ingest(study_of(source), run)
+    assert not run.dataset.exists()
+    ingest(study_of(source), run)
+    assert counts_of(run)["rows"] == 9
+
+
+def test_a_run_may_lie_within_its_source(tmp_path: Path) -> None:
+    run = Run(folder_of(tmp_path, {"cat": 4, "dog": 4}) / "runs" / "one")
+    table = "".join(f"{name}/{number}.png,{name}\n" for name in ("cat", "dog") for number in range(4))
+    (tmp_path / "labels.csv").write_text(f"file,label\n{table}")
+    ingest(study_of(tmp_path), run)
+    assert counts_of(run)["rows"] == 8

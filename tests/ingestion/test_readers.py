@@ -1,5 +1,6 @@
 import io
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from gansynth.ingestion.readers import (
     read_torchvision,
 )
 from gansynth.ingestion.sources import Record, choose_format, fingerprint, natural_order
+from gansynth.ingestion.tables import read_parquet as read_table
 from gansynth.modalities.image.storage import IMAGE_TYPE, features
 
 
@@ -322,3 +324,20 @@ def test_fingerprint_follows_names_and_content_alone(tmp_path: Path) -> None:
 def test_natural_order() -> None:
     names = ["img10", "img2", "10", "9", "01", "1", "B", "a", ""]
     assert natural_order(names) == ("", "01", "1", "9", "10", "B", "a", "img2", "img10")
+
+
+def test_parquet_whose_footer_tells_of_other_rows_than_its_groups_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "data.parquet"
+    write_parquet(file, pa.array([0, 1] * 21))
+    whole, told = file.read_bytes(), set()
+    for place in (place for place, byte in enumerate(whole) if byte == 2 * 42):  # as Thrift writes 42
+        file.write_bytes(whole[:place] + bytes([2 * 21]) + whole[place + 1 :])
+        with suppress(OSError, pa.ArrowException):
+            footer = pq.read_metadata(file)
+            found = (footer.num_rows, footer.row_group(0).num_rows, footer.row_group(0).column(0).num_values)
+            told.add(found)
+            if found != (42, 42, 42):
+                for read in (read_parquet, read_table):
+                    with pytest.raises(SourceError, match=r"data\.parquet: not a readable Parquet file \(tells of"):
+                        read(str(file))
+    assert told > {(21, 42, 42), (42, 21, 42), (42, 42, 21)}

@@ -1,4 +1,5 @@
 import gzip
+import time
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from gansynth.errors import SourceError, StudyError
 from gansynth.ingestion import ingest
 from gansynth.ingestion.rows import read_rows
 from gansynth.ingestion.tables import (
+    MOST_COLUMNS,
     SKLEARN,
     TableSource,
     choose_table_format,
@@ -350,3 +352,49 @@ def test_a_frame_is_ingested_in_place_of_a_source(tmp_path: Path) -> None:
     images = Study.model_validate({"name": "s", "source": {"path": "customers"}})
     with pytest.raises(StudyError, match=r"modality\.kind: a pandas frame holds rows of a table"):
         ingest(images, run, frame)
+
+
+def test_very_wide_parquet_is_read_in_little_time_or_refused(tmp_path: Path) -> None:
+    row = np.arange(3.0)
+    wide = pa.table({f"x{number}": row for number in range(MOST_COLUMNS)})
+    pq.write_table(wide.slice(0, 1).select(range(2000)), tmp_path / "a.parquet")
+    pq.write_table(wide.slice(1, 2).select(range(2000)), tmp_path / "b.parquet")
+    started = time.process_time()
+    assert read_parquet(str(tmp_path)).table.shape == (3, 2000)
+    assert time.process_time() - started < 10
+    pq.write_table(wide.append_column("left", pa.array(["a", "b", "a"])), tmp_path / "c.parquet")
+    with pytest.raises(SourceError, match=r"c\.parquet: has 10,001 columns, at most 10,000 can be read"):
+        read_parquet(str(tmp_path / "c.parquet"))
+
+
+def test_parquet_that_grows_beyond_all_measure_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "bomb.parquet"
+    monkeypatch.setattr("gansynth.ingestion.tables.BOMB_CELLS", 2**22)  # so that the bombs are small
+    monkeypatch.setattr("gansynth.ingestion.tables.BOMB_BYTES", 2**22)
+    pq.write_table(pa.table({"x": pa.repeat(1.5, 2**22 + 1)}), file, compression="zstd")
+    with pytest.raises(SourceError, match=r"bomb\.parquet: its .* bytes hold 4,194,305 cells, as those of no table do"):
+        read_parquet(str(file))
+    pq.write_table(pa.table({"x": ["a" * (2**22 + 1)]}), file, compression="zstd")
+    with pytest.raises(SourceError, match=r"bomb\.parquet: its .* bytes hold 1 cells, as those of no table do"):
+        read_parquet(str(file))
+
+
+def test_constant_columns_are_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gansynth.ingestion.tables.BOMB_CELLS", 2**20)
+    rows = 100_000
+    constants = {f"x{number}": pa.repeat(float(number), rows) for number in range(40)}
+    table = pa.table({"x": np.random.default_rng(0).random(rows), "left": np.arange(rows) % 2, **constants})
+    pq.write_table(table, tmp_path / "rows.parquet", compression="zstd")
+    assert read_parquet(str(tmp_path / "rows.parquet")).table.equals(table)
+
+
+def test_half_floats_may_be_labels_and_values(tmp_path: Path) -> None:
+    values = (np.arange(60) % 23 / 8).astype(np.float16)
+    table = pa.table({"x": values, "left": (np.arange(60) % 3 / 2).astype(np.float16)})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    samples = read_rows(str(tmp_path / "rows.parquet"), "parquet", TableConfig(label="left")).dataset.samples
+    assert samples.class_names == ("0", "0.5", "1")
+    np.testing.assert_array_equal(samples.labels, np.arange(60) % 3)
+    np.testing.assert_array_equal(samples.values[:, 0], values.astype(np.float64))  # noqa: PD011 no frame

@@ -48,9 +48,12 @@ def prepare(table: pa.Table, config: TableConfig) -> Prepared:
     kinds: dict[str, str] = {column.name: column.kind for column in config.columns}
     unusable: dict[int, str] = {}
     mixed: dict[str, str] = {}
-    for position, name in enumerate(table.column_names):
-        array, kind = _without_nan(table[name]), kinds.get(name, "")
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name, values_read in zip(table.column_names, table.columns, strict=True):
+        array, kind = _without_nan(values_read), kinds.get(name, "")
         if name == config.label:
+            if pa.types.is_float16(array.type):  # which Arrow cannot count
+                array = array.cast(pa.float32())
             _set_aside(unusable, _blank(array), "has no label")
         elif kind == "datetime" and is_text(array.type):
             array = _convert(array, name, "time in ISO 8601", unusable)
@@ -67,8 +70,8 @@ def prepare(table: pa.Table, config: TableConfig) -> Prepared:
             if kind == "integer":
                 fractions = np.isfinite(values) & (values != np.rint(values))
                 _set_aside(unusable, fractions, f"{name}: {{}} is no whole number", values)
-        table = table.set_column(position, name, array)
-    return Prepared(table, unusable, mixed)
+        columns[name] = array
+    return Prepared(pa.table(columns), unusable, mixed)
 
 
 def is_text(dtype: pa.DataType) -> bool:
