@@ -11,6 +11,7 @@ from gansynth.errors import ArtifactError
 from gansynth.runs import COLUMNS_FILE, QUARANTINE_FILE
 
 MOST_NOTES = 8
+SAME_SIDE = "each such group stays on one side of every split"
 WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": "", "text": ""}
 
 
@@ -35,13 +36,13 @@ def row_notes(counts: Mapping[str, int]) -> list[str]:
     """Return what is to be told of duplicates, from the counts of a dataset's manifest."""
     notes = []
     exact, near = counts.get("exact_duplicates", 0), counts.get("near_duplicates", 0)
-    if exact or near:
-        repeat = "repeats" if exact == 1 else "repeat"
+    if exact:
         resembling = f" and {near:,} more resemble one" if near else ""
-        notes.append(
-            f"{formats.plural(exact, 'row')} of the source {repeat} an earlier one{resembling};"
-            " each such group stays on one side of every split."
-        )
+        repeat = f"{formats.plural(exact, 'row')} of the source {'repeats' if exact == 1 else 'repeat'} an earlier one"
+        notes.append(f"{repeat}{resembling}; {SAME_SIDE}.")
+    elif near:
+        resemble = "resembles" if near == 1 else "resemble"
+        notes.append(f"{formats.plural(near, 'row')} of the source {resemble} an earlier one; {SAME_SIDE}.")
     if conflicts := counts.get("conflicting_labels", 0):
         occur = "occurs" if conflicts == 1 else "occur"
         notes.append(f"{formats.plural(conflicts, 'row')} of the source {occur} under more than one class.")
