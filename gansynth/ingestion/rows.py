@@ -48,7 +48,7 @@ def find_rows(source: TableSource, path: str, config: TableConfig) -> FoundRows:
     """
     _check_header(path, source, config)
     _check_names(path, source, config)
-    found = survey(source.table, config)
+    found = survey(source.table, config, source.notation)
     unusable = [{"source": source.origin(row), "reason": reason} for row, reason in sorted(found.unusable.items())]
     findings = [finding._asdict() for finding in found.findings]
     kinds = [finding.what for finding in found.findings]

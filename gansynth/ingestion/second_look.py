@@ -12,7 +12,7 @@ from gansynth.modalities.table.rows import is_text
 CODE = r"^0\d+$"
 WHOLE = r"^[+-]?\d+$"
 SHORT_YEAR = r"^\d{1,2}\.\d{1,2}\.\d{2}$"
-ANY_SHORT_YEAR = r"^\d{1,3}/\d{1,2}/\d{1,2}$|^\d{1,2}[./]\d{1,2}[./]\d{1,3}$"
+ANY_SHORT_YEAR = r"^\d{1,3}/\d{1,2}/\d{1,2}( |$)|^\d{1,2}[./]\d{1,2}[./]\d{1,3}( |$)"
 TOO_LARGE = 2.0**63
 """From here, Arrow reads whole numbers as float64, which makes some of them equal."""
 FULL_YEARS = -30_610_224_000

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from gansynth.errors import SourceError, shortened
+from gansynth.modalities.table.rows import MOSTLY_NUMBERS, Notation
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MARKS = {",": "decimal comma", ".": "decimal point"}
@@ -25,12 +26,15 @@ BOMB_RATIO = 250
 NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
 COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+\s*")
 POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+\s*")
+THREE_DIGITS = re.compile(r"\s*[+-]?[1-9]\d{0,2}[.,]\d{3}\s*")
+"""What may be thousands as well as a fraction."""
 CODE = re.compile(r"\s*0\d+\s*")
 NAME = re.compile(r"\s*[^\W\d]")
 """How a name begins: with a letter or an underscore."""
 NULLS = (*pa_csv.ConvertOptions().null_values, "None", "?")
 """What is read as no value. In the label column, only nothing is."""
-SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}")
+SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}( \d{1,2}:\d{2}(:\d{2})?)?")
+TIMES_OF_DAY = ("", " %H:%M", " %H:%M:%S")
 
 
 class Dialect(NamedTuple):
@@ -53,6 +57,12 @@ class Dialect(NamedTuple):
     names: tuple[str, ...]
     codes: tuple[str, ...]
     slashed: str
+
+    @property
+    def notation(self) -> Notation:
+        """How its text writes numbers, and times that are not in ISO 8601."""
+        dates = ["%d.%m.%Y", "%Y/%m/%d", *filter(None, [self.slashed])]
+        return Notation(self.decimal, tuple(f"{date}{time}" for date in dates for time in TIMES_OF_DAY))
 
     @property
     def note(self) -> str:
@@ -88,13 +98,11 @@ class Expected(NamedTuple):
     Attributes:
         names: Columns that the first row names, if it names any.
         texts: Columns that hold text, whatever it looks like.
-        times: Columns that hold times.
         dialect: How an earlier file of the kind was written: it decides where a file itself does not tell.
     """
 
     names: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
-    times: tuple[str, ...] = ()
     dialect: Dialect | None = None
 
 
@@ -220,14 +228,17 @@ def _stripped(rows: list[list[str]]) -> set[str]:
 
 
 def _decimal(rows: list[list[str]], delimiter: str, usual: str) -> str:
+    """Return the decimal mark of most numbers; beside decimal commas, points before three digits part thousands."""
     if delimiter == ",":
         return "."
     cells = [cell for row in rows for cell in row]
-    commas = sum(COMMA_NUMBER.fullmatch(cell) is not None for cell in cells)
-    points = sum(POINT_NUMBER.fullmatch(cell) is not None for cell in cells)
-    if commas == points:
+    commas = [cell for cell in cells if COMMA_NUMBER.fullmatch(cell)]
+    points = [cell for cell in cells if POINT_NUMBER.fullmatch(cell)]
+    if usual == "," or not all(map(THREE_DIGITS.fullmatch, commas)):
+        points = [cell for cell in points if not THREE_DIGITS.fullmatch(cell)]
+    if len(commas) == len(points):
         return usual
-    return "," if commas > points else "."
+    return "," if len(commas) > len(points) else "."
 
 
 def _has_header(rows: list[list[str]]) -> bool:
@@ -259,10 +270,11 @@ def _slashed(columns: list[tuple[str, ...]]) -> str:
     """Return the format of dates like 31/12/2020, if those of the sample agree on one."""
     days_first, months_first = False, False
     for column in columns:
-        dates = [SLASHED.fullmatch(cell.strip()) for cell in column if cell.strip()]
-        if dates and all(dates):
-            days_first |= any(int(date[1]) > 12 for date in dates if date)
-            months_first |= any(int(date[2]) > 12 for date in dates if date)
+        held = [cell.strip() for cell in column if cell.strip() not in NULLS]
+        dates = [date for date in map(SLASHED.fullmatch, held) if date]
+        if dates and len(dates) >= MOSTLY_NUMBERS * len(held):
+            days_first |= any(int(date[1]) > 12 for date in dates)
+            months_first |= any(int(date[2]) > 12 for date in dates)
     if days_first == months_first:
         return ""
     return "%d/%m/%Y" if days_first else "%m/%d/%Y"

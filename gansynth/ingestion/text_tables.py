@@ -41,9 +41,6 @@ class _Parsed(NamedTuple):
 def read_text_table(path: str, label: str = "", expected: Expected | None = None) -> TextTable:
     """Read a text file of values, whose dialect is sniffed and noted, and whose label column has no words for none.
 
-    In a column that is expected to hold times, those of its values that are dates are ISO 8601 where others, which are
-    none, make it text.
-
     Raises:
         SourceError: It cannot be read, is no text, its rows do not fit its header, or a stray quotation mark takes in
             rows.
@@ -71,7 +68,6 @@ def read_text_table(path: str, label: str = "", expected: Expected | None = None
         return _trimmed(_parse(path, dialect, columns, dict.fromkeys(columns, pa.string()), [""]).table, [""])
 
     table, notes = look_again(_trimmed(table, NULLS), label, as_text)
-    table = _with_dates(table, expected.times, dialect)
     deviations = dialect.deviations(expected.dialect) if expected.dialect else []
     return TextTable(table, numbers, [dialect.note, *notes, *deviations], dialect)
 
@@ -99,25 +95,9 @@ def _parse(
         decimal_point=dialect.decimal,
         null_values=nulls,
         strings_can_be_null=True,
-        timestamp_parsers=[pa_csv.ISO8601, *_date_formats(dialect)],
+        timestamp_parsers=[pa_csv.ISO8601, *dialect.notation.times],
     )
     return _Parsed(pa_csv.read_csv(path, read, parse, convert), ragged)
-
-
-def _date_formats(dialect: Dialect) -> list[str]:
-    return ["%Y/%m/%d", "%d.%m.%Y", *filter(None, [dialect.slashed])]
-
-
-def _with_dates(table: pa.Table, names: Sequence[str], dialect: Dialect) -> pa.Table:
-    """Return a table in whose text columns of these names dates are ISO 8601; what is none stays as it is."""
-    for name in names:
-        if name in table.column_names and pa.types.is_string(table[name].type):
-            text = table[name]
-            for form in _date_formats(dialect):
-                dates = pc.strptime(text, form, "s", error_is_null=True)
-                text = pc.if_else(pc.is_valid(dates), dates.cast(pa.string()), text)
-            table = table.set_column(table.column_names.index(name), name, text)
-    return table
 
 
 def _has_lines(table: pa.Table) -> bool:

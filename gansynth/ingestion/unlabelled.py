@@ -79,7 +79,7 @@ def read_further_rows(path: str, schema: Schema, dialect: Dialect | None = None)
     kinds = tuple(
         ColumnSetting(name=column.name, kind=KINDS.get(column.kind, "categorical")) for column in schema.columns
     )
-    prepared = prepare(source.table.select(names), TableConfig(label=schema.label.name, columns=kinds))
+    prepared = prepare(source.table.select(names), TableConfig(label=schema.label.name, columns=kinds), source.notation)
     usable = np.ones(source.table.num_rows, dtype=np.bool_)
     usable[list(prepared.unusable)] = False
     try:
@@ -100,7 +100,6 @@ def _read_table(path: str, schema: Schema, dialect: Dialect | None) -> TableSour
     expected = Expected(
         names=tuple(column.name for column in columns),
         texts=tuple(column.name for column in columns if column.categories and is_text(value_type(column))),
-        times=tuple(column.name for column in columns if column.kind == "datetime"),
         dialect=dialect,
     )
     return read_table(path, choose_table_format(path), expected=expected)

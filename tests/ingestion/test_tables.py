@@ -96,6 +96,21 @@ def test_csv_dialects_are_sniffed_and_noted(tmp_path: Path, content: str, encodi
     assert source.notes == [f"read as {note}, first row names the columns"]
 
 
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("a;b\n5.123;4,87\n6.250;3,10\n", {"a": ["5.123", "6.250"], "b": [4.87, 3.1]}),
+        ("a;b\n5.12;4,875\n6.25;3,105\n", {"a": [5.12, 6.25], "b": ["4,875", "3,105"]}),
+        ("a;b\n0.125;4,87\n0.250;3,10\n", {"a": [0.125, 0.25], "b": ["4,87", "3,10"]}),
+        ("a;b\n5.123;x\n6.250;y\n", {"a": [5.123, 6.25], "b": ["x", "y"]}),
+    ],
+)
+def test_points_before_three_digits_part_thousands_beside_decimal_commas(
+    tmp_path: Path, content: str, found: dict[str, list[Any]]
+) -> None:
+    assert cells(read_csv(text(tmp_path, content))) == found
+
+
 def test_csv_without_a_header_numbers_its_columns(tmp_path: Path) -> None:
     source = read_csv(text(tmp_path, "1,2.5,a\n2,3.5,b\n"))
     assert cells(source) == {"column_1": [1, 2], "column_2": [2.5, 3.5], "column_3": ["a", "b"]}
@@ -135,6 +150,9 @@ def test_csv_rows_that_do_not_fit_are_set_aside_by_their_number(tmp_path: Path) 
         (["31/12/2020", "01/02/2020"], [datetime(2020, 12, 31), datetime(2020, 2, 1)]),  # noqa: DTZ001
         (["12/31/2020", "01/02/2020"], [datetime(2020, 12, 31), datetime(2020, 1, 2)]),  # noqa: DTZ001
         (["31.12.2020", "1.2.2020"], [datetime(2020, 12, 31), datetime(2020, 2, 1)]),  # noqa: DTZ001
+        (["31.12.2020 9:05", "1.2.2020"], [datetime(2020, 12, 31, 9, 5), datetime(2020, 2, 1)]),  # noqa: DTZ001
+        (["31/12/2020 09:05:59", "01/02/2020 10:00"], [datetime(2020, 12, 31, 9, 5, 59), datetime(2020, 2, 1, 10)]),  # noqa: DTZ001
+        (["31.12.20 09:05", "01.02.2020 10:00"], ["31.12.20 09:05", "01.02.2020 10:00"]),
         (["03/04/2020", "01/02/2020"], ["03/04/2020", "01/02/2020"]),
         (["31/12/2020", "12/31/2020"], ["31/12/2020", "12/31/2020"]),
     ],

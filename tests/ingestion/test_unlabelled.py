@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gansynth.errors import SourceError
-from gansynth.ingestion.rows import read_rows
+from gansynth.ingestion.rows import FoundRows, read_rows
 from gansynth.ingestion.sniffing import Dialect
 from gansynth.ingestion.unlabelled import FurtherRows, read_further_rows
 from gansynth.modalities.table.config import TableConfig
@@ -94,3 +94,60 @@ def test_a_label_that_no_first_row_names_is_told_with_that_row(tmp_path: Path) -
     (tmp_path / "years.csv").write_text("2019,2020,class\n1,2,a\n3,4,b\n")
     with pytest.raises(SourceError, match=r"no column 'y'.*first row \('2019', '2020', 'class'\) was taken for values"):
         read_rows(str(tmp_path / "years.csv"), "csv", TableConfig(label="y"))
+
+
+POINT, COMMA = ",", ";"
+
+
+def measured(delimiter: str, odd: str = "", dates: str = "{:02}.{:02}.2023") -> str:
+    """Return a file of labelled numbers and dates in the notation that goes with a delimiter."""
+    mark = "," if delimiter == COMMA else "."
+    numbers = [f"{row * 1.25:.2f}".replace(".", mark) for row in range(1, 61)]
+    rows = [(numbers[row], dates.format(row % 28 + 1, row % 12 + 1), "ab"[row % 2]) for row in range(60)]
+    if odd:
+        rows[7] = (odd, odd, "a")
+    return "\n".join(delimiter.join(line) for line in [("x", "when", "y"), *rows, ()])
+
+
+def taken(folder: Path, content: str, **kinds: str) -> FoundRows:
+    (folder / "training.csv").write_text(content)
+    columns = [{"name": name, "kind": kind} for name, kind in kinds.items()]
+    config = TableConfig.model_validate({"label": "y", "columns": columns})
+    return read_rows(str(folder / "training.csv"), "csv", config)
+
+
+@pytest.mark.parametrize("delimiter", [POINT, COMMA])
+@pytest.mark.parametrize("kinds", [{}, {"x": "numeric", "when": "datetime"}])
+@pytest.mark.parametrize("dates", ["{:02}.{:02}.2023", "2023-{1:02}-{0:02}", "{:02}/{:02}/2023", "{}.{}.2023 10:05"])
+def test_one_odd_cell_does_not_make_numbers_or_dates_text(
+    tmp_path: Path, delimiter: str, kinds: dict[str, str], dates: str
+) -> None:
+    whole, odd = (taken(tmp_path, measured(delimiter, cell, dates), **kinds) for cell in ("", "k.A."))
+    assert odd.quarantine == [{"source": "training.csv row 8", "reason": "x: 'k.A.' is no number"}]
+    samples, others = whole.dataset.samples, odd.dataset.samples
+    assert others.schema is not None
+    assert [column.kind for column in others.schema.columns] == ["numeric", "datetime"]
+    np.testing.assert_array_equal(others.values, np.delete(samples.values, 7, axis=0))
+    assert [finding["what"] for finding in odd.about["findings"]] == ([] if kinds else ["mixed"] * 2)
+
+
+@pytest.mark.parametrize("delimiter", [POINT, COMMA])
+def test_one_odd_cell_to_be_scored_sets_its_own_row_aside_alone(tmp_path: Path, delimiter: str) -> None:
+    found = read(tmp_path, measured(delimiter, "viel"), measured(delimiter))
+    (part,) = found.parts
+    assert {place: problem for place, problem in zip(part.places, part.problems, strict=True) if problem} == {
+        "new.csv row 8": "x: 'viel' is no number"
+    }
+    (whole,) = read(tmp_path, measured(delimiter), measured(delimiter)).parts
+    np.testing.assert_array_equal(part.values, np.delete(whole.values, 7, axis=0))
+
+
+def test_what_may_be_thousands_is_no_number_beside_decimal_commas(tmp_path: Path) -> None:
+    rows = "".join(f"{row * 0.25:.2f};{row * 997:,};{'ab'[row % 2]}\n".replace(",", "!") for row in range(2, 62))
+    content = "x;n;y\n" + rows.replace(".", ",").replace("!", ".")
+    found = taken(tmp_path, content)
+    assert "decimal comma" in found.about["notes"][0]
+    assert [(one["column"], one["what"]) for one in found.about["findings"]] == [("n", "dropped")]
+    assert "write its numbers without signs and thousands separators" in found.about["findings"][0]["reason"]
+    single = taken(tmp_path, measured(COMMA).replace("\n1,25;", "\n1.250;"))
+    assert single.quarantine == [{"source": "training.csv row 1", "reason": "x: '1.250' is no number"}]

@@ -15,12 +15,31 @@ from gansynth.modalities.table.config import TableConfig
 
 Mask = npt.NDArray[np.bool_]
 
+NUMBER = "number"
+TIME = "time in ISO 8601"
+WHAT = {"numeric": NUMBER, "integer": NUMBER, "datetime": TIME}
+"""As what the text of a column is read whose kind is given."""
+PLURAL = {NUMBER: "numbers", TIME: "times"}
 MOSTLY_NUMBERS = 0.95
 FEW_NUMBERS = 20
 CODE = re.compile(r"\s*[+-]?(0\d|\d{19,}\s*$)")
 """Digits that start with a zero, or are more than float64 can tell apart."""
+THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$"
+"""What may be a whole number with separators, where the decimal mark is a comma."""
+DATE = r"^\d{4}-\d{2}-\d{2}|^\d{1,4}[./]\d{1,2}[./]\d{1,4}"
+"""How dates begin: ISO 8601 alone also knows plain years, which are rather numbers."""
 LARGEST = 1e300
 """Differences of larger numbers may be infinite."""
+
+
+class Notation(NamedTuple):
+    """How text writes numbers and times: the decimal mark, and formats beside ISO 8601."""
+
+    decimal: str = "."
+    times: tuple[str, ...] = ()
+
+
+PLAIN = Notation()
 
 
 class Prepared(NamedTuple):
@@ -29,7 +48,7 @@ class Prepared(NamedTuple):
     Attributes:
         table: All rows; NaN is null.
         unusable: Why a row cannot be used, by its position.
-        mixed: What was done to text columns that are mostly numbers, by name.
+        mixed: What was done to text columns that are mostly numbers or times, by name.
     """
 
     table: pa.Table
@@ -37,13 +56,14 @@ class Prepared(NamedTuple):
     mixed: dict[str, str]
 
 
-def prepare(table: pa.Table, config: TableConfig) -> Prepared:
+def prepare(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) -> Prepared:
     """Convert text that stands for numbers or times, and find the rows that cannot be used.
 
     Unusable is a row without a label, with an infinite number (or one beyond 1e300), with a time beyond 64 bits of
     microseconds, or with a value that is not of the kind that its column was given. Text is read as numbers without
     being asked if at least 95 % of its values are numbers, more than 20 of them distinct, none with a leading zero and
-    no whole one of 19 digits or more, for then they are hardly codes.
+    no whole one of 19 digits or more, for then they are hardly codes; and as times if at least 95 % of its values are
+    dates, with a time of day or without, more than 20 of them distinct.
     """
     kinds: dict[str, str] = {column.name: column.kind for column in config.columns}
     unusable: dict[int, str] = {}
@@ -55,13 +75,11 @@ def prepare(table: pa.Table, config: TableConfig) -> Prepared:
             if pa.types.is_float16(array.type):  # which Arrow cannot count
                 array = array.cast(pa.float32())
             _set_aside(unusable, _blank(array), "has no label")
-        elif kind == "datetime" and is_text(array.type):
-            array = _convert(array, name, "time in ISO 8601", unusable)
-        elif is_text(array.type) and (kind in {"numeric", "integer"} or (not kind and _mostly_numbers(array))):
+        elif is_text(array.type) and (what := WHAT.get(kind, "") if kind else _mostly(array, notation)):
             before = len(unusable)
-            array = _convert(array, name, "number", unusable)
+            array = _convert(array, name, what, notation, unusable)
             if not kind:
-                mixed[name] = f"text read as numbers; {len(unusable) - before} row(s) with other text set aside"
+                mixed[name] = f"text read as {PLURAL[what]}; {len(unusable) - before} row(s) with other text set aside"
         if kind != "drop":
             _set_aside(unusable, _beyond_microseconds(array), f"{name}: is a time beyond 64 bits of microseconds")
         if pa.types.is_floating(array.type) and kind != "drop":
@@ -117,28 +135,51 @@ def _microseconds(dtype: pa.DataType) -> int:
     return {"s": 1_000_000, "ms": 1_000}.get(dtype.unit, 0) if pa.types.is_timestamp(dtype) else 0
 
 
-def _mostly_numbers(array: pa.ChunkedArray) -> bool:
+def _mostly(array: pa.ChunkedArray, notation: Notation) -> str:
+    """Return what nearly all values of a text are, numbers or times; empty if neither."""
     counts = plain(array).drop_null().value_counts()
-    texts = counts.field("values").to_pandas()
-    parsed = pd.to_numeric(texts, errors="coerce").notna().to_numpy()
-    if parsed.sum() <= FEW_NUMBERS or texts[parsed].str.match(CODE).any():
-        return False
-    rows = counts.field("counts").to_numpy()
-    return bool(rows[parsed].sum() >= MOSTLY_NUMBERS * rows.sum())
+    texts, rows = counts.field("values"), counts.field("counts").to_numpy()
+
+    def are_most(parsed: Mask) -> bool:
+        return bool(parsed.sum() > FEW_NUMBERS and rows[parsed].sum() >= MOSTLY_NUMBERS * rows.sum())
+
+    parsed = _as_numbers(texts, notation).notna().to_numpy()
+    if are_most(parsed):
+        return "" if texts.to_pandas()[parsed].str.match(CODE).any() else NUMBER
+    dated = pc.match_substring_regex(texts, DATE).to_numpy(zero_copy_only=False)
+    # asking for the pattern first spares other text the search for times
+    return TIME if are_most(dated) and are_most(dated & _as_times(texts, notation).notna().to_numpy()) else ""
 
 
-def _convert(array: pa.ChunkedArray, name: str, what: str, unusable: dict[int, str]) -> pa.ChunkedArray:
+def _convert(
+    array: pa.ChunkedArray, name: str, what: str, notation: Notation, unusable: dict[int, str]
+) -> pa.ChunkedArray:
     """Return text as numbers or times; what is neither that nor blank makes its row unusable."""
-    texts = plain(array).to_pandas()
-    if what == "number":
-        parsed = pd.to_numeric(texts, errors="coerce")
-        converted = pa.array(parsed.to_numpy(dtype=np.float64), from_pandas=True)
+    texts = plain(array)
+    if what == NUMBER:
+        converted = pa.array(_as_numbers(texts, notation).to_numpy(dtype=np.float64), from_pandas=True)
     else:
-        parsed = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
-        converted = pa.array(parsed.dt.tz_localize(None), pa.timestamp("us"), from_pandas=True)
-    bad = parsed.isna().to_numpy() & ~_blank(array)
-    _set_aside(unusable, bad, f"{name}: {{!r}} is no {what}", texts)
+        converted = pa.array(_as_times(texts, notation).dt.tz_localize(None), pa.timestamp("us"), from_pandas=True)
+    bad = converted.is_null().to_numpy(zero_copy_only=False) & ~_blank(array)
+    _set_aside(unusable, bad, f"{name}: {{!r}} is no {what}", texts.to_pandas())
     return pa.chunked_array([converted])
+
+
+def _as_numbers(texts: pa.Array, notation: Notation) -> Any:  # noqa: ANN401 a pandas series
+    if notation.decimal == ",":
+        # 5.123 may be thousands: to leave it out is told, to read it wrong is not
+        grouped = pc.match_substring_regex(texts, THOUSANDS)
+        texts = pc.if_else(grouped, pa.scalar(None, texts.type), pc.replace_substring(texts, ",", "."))
+    return pd.to_numeric(texts.to_pandas(), errors="coerce")
+
+
+def _as_times(texts: pa.Array, notation: Notation) -> Any:  # noqa: ANN401 a pandas series
+    held = texts.to_pandas()
+    parsed = pd.to_datetime(held, errors="coerce", format="ISO8601", utc=True)
+    for form in notation.times:
+        if (missing := parsed.isna() & held.notna()).any():
+            parsed[missing] = pd.to_datetime(held[missing], errors="coerce", format=form, utc=True)
+    return parsed
 
 
 def _set_aside(unusable: dict[int, str], mask: Mask, reason: str, values: Any = None) -> None:  # noqa: ANN401 of any kind

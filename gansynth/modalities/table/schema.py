@@ -19,6 +19,8 @@ RARE_ROWS = 3
 MOST_DECIMALS = 8
 EXACT = 2.0**53
 """Up to here float64 holds every whole number."""
+LARGEST_WHOLE = 2**63 - 1
+"""Larger ones cannot be written again: numbers come back through 64 bits with a sign."""
 ID_ROWS = 20
 ID_SHARE = 0.9
 MAYBE_ID = "may be an id: no two of its {:,} numbers are equal; if it is one, drop it by modality.columns"
@@ -86,8 +88,8 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
 
     Dropped are columns that the settings drop, that hold only nulls or one value, ids (text with a value of its own in
     more than 90 % of rows, whole numbers that count the rows), free text, and types that are neither numbers, text
-    nor times. A kind that the settings give is taken, except where there is only one value. Whole numbers with gaps of
-    which no two are equal are kept, and told to be ids perhaps; text that looks like numbers or times is told so.
+    nor times. A kind that the settings give is taken, except where there is one value or none. Whole numbers with gaps
+    of which no two are equal are kept, and told to be ids perhaps; text that looks like numbers or times is told so.
 
     Raises:
         SourceError: A setting names no column or does not fit its values, or no column is left.
@@ -134,11 +136,18 @@ def _infer(name: str, array: pa.ChunkedArray, setting: ColumnSetting | None) -> 
     """Return what a column holds, or why it is dropped."""
     if setting and setting.kind == "drop":
         return "is left out by modality.columns"
+    if array.null_count == len(array):
+        return "holds only nulls"
     family = _family(array.type)
+    if not family and setting:
+        raise SourceError(
+            f"modality.columns: column {name!r} is {array.type}, which cannot be {setting.kind}; drop it, or write it"
+            " as numbers, text or times"
+        )
     if not family:
         return f"is {array.type}, which is neither numbers, text nor times"
     distinct = pc.count_distinct(plain(array), mode="only_valid").as_py()
-    if distinct == 0:
+    if distinct == 0:  # a dictionary may hold a null
         return "holds only nulls"
     if distinct == 1 and array.null_count == 0:
         return f"holds the same value in every row: {str(plain(array)[0].as_py())[:50]!r}"
@@ -196,6 +205,11 @@ def _asked_for(name: str, array: pa.ChunkedArray, setting: ColumnSetting, family
     kind = setting.kind
     if family not in FITTING.get(kind, {family}):
         raise SourceError(f"modality.columns: column {name!r} is {array.type}, which cannot be {kind}; choose another")
+    if family == "whole" and kind in {"integer", "numeric"} and pc.max(plain(array)).as_py() > LARGEST_WHOLE:
+        raise SourceError(
+            f"modality.columns: column {name!r} holds whole numbers of 2^63 and more, which cannot be {kind}; make it"
+            " categorical"
+        )
     if kind != "ordinal":
         column = _column(name, array, kind)
         if kind == "boolean" and len(column.categories) > 2:

@@ -9,7 +9,7 @@ from gansynth.errors import SourceError
 from gansynth.modalities.table.cells import to_cells
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.profile import find_equal_rows, find_leaks, statistics
-from gansynth.modalities.table.rows import prepare
+from gansynth.modalities.table.rows import PLAIN, Notation, prepare
 from gansynth.modalities.table.schema import Finding, infer_columns, infer_label
 from gansynth.samples import Indices, Samples, Schema
 
@@ -44,14 +44,14 @@ class Survey(NamedTuple):
         return int(np.isnan(self.samples.values).sum())
 
 
-def survey(table: pa.Table, config: TableConfig) -> Survey:
-    """Infer the columns of a table and read its rows.
+def survey(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) -> Survey:
+    """Infer the columns of a table, whose text writes numbers and times in a notation, and read its rows.
 
     Raises:
         SourceError: There is no usable row, the label column is missing or is none, no other column is left, or a
             setting does not fit.
     """
-    prepared = prepare(table, config)
+    prepared = prepare(table, config, notation)
     is_usable = np.ones(table.num_rows, dtype=np.bool_)
     is_usable[list(prepared.unusable)] = False
     rows = np.flatnonzero(is_usable)
