@@ -119,9 +119,9 @@ def check_places(source: str, out: Path) -> None:
         SourceError: The source is a URL, or is not there.
         ArtifactError: The file is none that scores can be written to.
     """
-    for given in (source, str(out)):
-        if is_url(given):
-            raise SourceError(f"{given}: is a URL; scores are made of local files, so copy it here first")
+    for what, given in (("source", source), ("out", str(out))):
+        if is_url(given):  # it may hold a password, so it is not repeated
+            raise SourceError(f"{what}: is a URL; scores are made of and to local files, so copy it here first")
     if out.is_dir():
         raise ArtifactError(f"{out}: is a folder; name a file, such as scores.parquet or scores.csv")
     if out.suffix not in {".parquet", ".csv"}:

@@ -6,6 +6,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from gansynth import scoring
+from gansynth.remote import is_url
 from gansynth.runs import Run
 from gansynth.scoring import Scored
 from gansynth.sections import ComputeConfig, is_named
@@ -39,7 +40,7 @@ def score(
     study = read_study(run)
     if compute is not None:
         study = study.model_copy(update={"compute": compute})
-    place = source if is_named(source) else str(Path(source).expanduser().resolve())
+    place = source if is_named(source) or is_url(source) else str(Path(source).expanduser().resolve())
     target = out.expanduser().resolve()
     scoring.check_places(place, target)
     with Work("score", study, run, scoring.progress_of(target)) as work:

@@ -222,7 +222,8 @@ def test_what_cannot_be_scored_is_refused_in_a_line(fraud: tuple[Study, Run], tm
         ((str(new), tmp_path / "scores.txt"), ArtifactError, r"scores.txt: is neither a .parquet nor a .csv file"),
         ((str(new), new), ArtifactError, r"new.csv: is the source; name another file"),
         ((str(new), tmp_path / "no" / "scores.csv"), ArtifactError, r"there is no folder .*no; make it first"),
-        (("s3://bucket/new.csv", out), SourceError, r"is a URL; .* copy it here first"),
+        (("s3://bucket/new.csv", out), SourceError, r"^source: is a URL; .* copy it here first"),
+        (("https://user:hush@host/new.csv", out), SourceError, r"^source: is a URL; [^@]*$"),
         ((str(new), out, "fraud"), StudyError, r"normal: no class is called 'fraud'; there are 0, 1"),
     ]
     for arguments, error, reason in wrong:

@@ -137,6 +137,7 @@ def test_work_of_different_settings_never_mixes(tiny_study: Study, tmp_path: Pat
         evaluate_arm(tiny_study, run, 0, "gan")
 
 
+@pytest.mark.slow
 def test_fidelity_is_measured_on_inception_where_its_weights_are_given(
     tiny_study: Study, inception_weights: Path, tmp_path: Path
 ) -> None:

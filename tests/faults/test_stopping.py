@@ -32,7 +32,14 @@ def test_every_stage_ends_at_once_and_is_resumed(stage: str, clean: Clean, tmp_p
     sent = list(ENDS)[list(STAGES).index(stage) % 2]
     root = clean.without(tmp_path / "run", STAGES[stage])
     partial_artifact = root / Path(STAGES[stage]).with_name(f".{Path(STAGES[stage]).name}.partial")
-    ended = in_child(clean.work(root), Killed(when=partial_artifact.exists, by=sent))
+    asked: list[float] = []
+
+    def begun() -> bool:
+        asked[:] = [time.monotonic()]
+        return partial_artifact.exists()
+
+    ended = in_child(clean.work(root), Killed(when=begun, by=sent))
+    assert time.monotonic() - asked[0] < AT_ONCE
     assert ended.status in {ENDS[sent], 0}  # some are over before the signal arrives
     check_sound(root)
     clean.check_resumed(root)

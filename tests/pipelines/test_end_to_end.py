@@ -172,6 +172,7 @@ def test_runs_lists_the_run_with_its_verdict(
     assert found["seconds"] == pytest.approx(sum(stage["seconds"] for stage in found["stages"].values()))
 
 
+@pytest.mark.slow
 def test_what_was_found_of_a_table_is_told_while_it_is_read_and_by_show(
     start: Start, workplace: Path, api: str
 ) -> None:

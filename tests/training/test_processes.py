@@ -169,6 +169,7 @@ def test_two_processes_train_resume_and_are_started_by_torchrun(study: Study, ma
         assert two == pytest.approx(one, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_processes_that_are_asked_to_end_save_first(study: Study, make_run: MakeRun) -> None:
     run = make_run(draw_shapes(12), draw_shapes(8, seed=1))
     longer = study.model_copy(update={"gan": study.gan.model_copy(update={"kimg": 160})})
