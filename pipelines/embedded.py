@@ -8,7 +8,10 @@ import logging
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import ParamSpec, TypeVar
 
 from gansynth.errors import GansynthError, on_one_line
@@ -16,6 +19,9 @@ from pipelines.workers import end_with_parent
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
+
+LEAST_ROOM = 2**20
+"""Bytes that a new database of Prefect's takes at least."""
 
 SETTINGS = {
     # the default of 20 s is too short for a fresh database on a busy machine
@@ -54,14 +60,22 @@ class PrefectServer:
     """
 
     def __init__(self) -> None:
+        """Begin to connect.
+
+        Raises:
+            GansynthError: A temporary server is needed, and has no place for its database.
+        """
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
+        warnings.filterwarnings("ignore", "Failed to create the Prefect home")  # it is told in a line, below
         logging.raiseExceptions = False  # else Prefect prints each record that its server does not take
         from prefect.client.orchestration import get_client  # noqa: PLC0415 - the settings must come first
-        from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - the settings must come first
+        from prefect.settings import PREFECT_API_URL, PREFECT_HOME  # noqa: PLC0415 - the settings must come first
 
         self._get_client = get_client
         self._configured = PREFECT_API_URL.value()
+        if not self._configured:
+            _check_home(PREFECT_HOME.value())  # its server would not say why it does not start
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._connect, daemon=True)
         self._thread.start()
@@ -111,6 +125,16 @@ class PrefectServer:
                 _end_temporary_server_with_us()
         except Exception as failure:  # noqa: BLE001 - told in the main thread
             self._failure = failure
+
+
+def _check_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=home) as probe:
+            probe.write(bytes(LEAST_ROOM))
+    except OSError as error:
+        reason = error.strerror or on_one_line(error)
+        raise GansynthError(f"PREFECT_HOME: {home}: cannot be written ({reason}); set it to another folder") from error
 
 
 def _end_temporary_server_with_us() -> None:

@@ -117,6 +117,17 @@ def test_what_is_not_there_is_missed_before_prefect_starts(start: Start, workpla
     assert not (workplace / "runs").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody can write in /proc")
+def test_a_home_that_prefect_cannot_use_is_told_at_once(start: Start, workplace: Path) -> None:
+    process = start("ingest", "tiny.toml", PREFECT_HOME="/proc/nowhere")
+    output, errors = process.communicate(timeout=100)  # its server would be waited for for 180 seconds
+    assert (process.returncode, output) == (1, "")
+    reason = "cannot be written (No such file or directory); set it to another folder"
+    assert errors == f"gansynth: PREFECT_HOME: /proc/nowhere: {reason}\n"
+    assert not (workplace / "runs" / "tiny" / "dataset").exists()
+
+
 def test_as_json_errors_are_one_object_a_line(start: Start) -> None:
     wrong = [
         (("train", "nowhere.toml", "--log-format", "json"), {}, 1, "nowhere.toml: No such file"),
