@@ -56,17 +56,13 @@ def column_notes(about: Mapping[str, Any]) -> list[str]:
     """
     notes = [formats.capitalised(note) + "." for note in about.get("notes", [])]
     findings = sorted(about.get("findings", []), key=lambda finding: bool(finding["what"] != "leak"))
-    return notes + [f"{one['column']}: {WHAT[one['what']]}{one['reason']}." for one in findings]
+    return notes + [f"{_finding(one)}." for one in findings]
 
 
 def leaks(about: Mapping[str, Any]) -> list[str]:
     """Return which columns of a table may give the label away, a line each, as every gain in a report rests on that."""
-    suspected = [finding for finding in about.get("findings", []) if finding["what"] == "leak"]
-    return [
-        f"{one['column']}: suspected leak, {one['reason']}; if it is not known when a class is to be told, drop it"
-        " by modality.columns and run again."
-        for one in suspected
-    ]
+    remedy = "if it is not known when a class is to be told, drop it by modality.columns and run again"
+    return [f"{_finding(one)}; {remedy}." for one in about.get("findings", []) if one["what"] == "leak"]
 
 
 def read_columns(directory: Path) -> dict[str, Any]:
@@ -81,6 +77,10 @@ def read_columns(directory: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ArtifactError(f"{path}: damaged ({error}); delete {directory} and run again") from None
     return found
+
+
+def _finding(found: Mapping[str, Any]) -> str:
+    return f"{found['column']}: {WHAT[found['what']]}{found['reason']}"
 
 
 def _one_line(text: str) -> str:

@@ -71,7 +71,7 @@ def read_parquet(path: str) -> Source:
     """
     root = Path(path)
     files = parquet_parts(root)
-    metadata = [_parquet_metadata(file) for file, _ in files]
+    metadata = [_labelled_footer(file) for file, _ in files]
     declared = {class_names_of(entry.schema.to_arrow_schema()) for entry in metadata}
     if len(declared) > 1:
         raise SourceError(f"{path}: its files declare different class names; give them the same schema metadata")
@@ -171,19 +171,31 @@ def parquet_parts(root: Path) -> list[tuple[Path, bool]]:
     return [(file, False) for file in train] + [(file, True) for file in test]
 
 
-def _parquet_metadata(file: Path) -> pq.FileMetaData:
-    metadata = read_footer(file)
-    schema = metadata.schema.to_arrow_schema()
+def image_footer(file: Path) -> pq.FileMetaData:
+    """Read the footer of a Parquet file of images.
+
+    Raises:
+        SourceError: It is damaged, or has no images.
+        ResourceError: The machine cannot read it.
+    """
+    footer = read_footer(file)
+    schema = footer.schema.to_arrow_schema()
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
         raise SourceError(f"{file}: needs a column image that is a struct with bytes; it has {', '.join(schema.names)}")
+    return footer
+
+
+def _labelled_footer(file: Path) -> pq.FileMetaData:
+    footer = image_footer(file)
+    schema = footer.schema.to_arrow_schema()
     label = schema.field("label").type if "label" in schema.names else None
     if label is not None and pa.types.is_dictionary(label):
         label = label.value_type
     tests = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean)
     if label is None or not any(test(label) for test in tests):
         raise SourceError(f"{file}: needs a column label of whole numbers or strings; it has {label or 'none'}")
-    return metadata
+    return footer
 
 
 def _parquet_records(files: list[tuple[Path, bool]], names: tuple[str, ...] | None) -> Iterator[Record]:

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
-from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, read_footer
-from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE
+from gansynth.ingestion.damage import DAMAGE, damaged, find_damage
+from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE, image_footer
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
 from gansynth.ingestion.tables import TableSource, choose_table_format, format_of_files, read_table
@@ -137,7 +137,7 @@ def read_further_images(path: str, config: ImageConfig, shape: tuple[int, int, i
     config = config.model_copy(update={"size": side, "channels": "rgb" if channels == 3 else "gray"})
     parquet = [place] if place.suffix == ".parquet" else sorted(place.glob("*.parquet")) if place.is_dir() else []
     if parquet:
-        total = sum(_count(file) for file in parquet)
+        total = sum(image_footer(file).num_rows for file in parquet)
         return FurtherRows(total, _from_parquet(parquet, config, shape), [])
     try:
         files = [place] if place.is_file() else list(files_below(place))
@@ -169,15 +169,6 @@ def _from_parquet(files: list[Path], config: ImageConfig, shape: tuple[int, int,
         except DAMAGE as error:
             where = f"damaged after row {row} {find_damage(file, ['image']) or ''}".rstrip()
             raise damaged(file, where, error) from None
-
-
-def _count(file: Path) -> int:
-    metadata = read_footer(file)
-    schema = metadata.schema.to_arrow_schema()
-    image = schema.field("image").type if "image" in schema.names else None
-    if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
-        raise SourceError(f"{file}: needs a column image that is a struct with bytes; it has {', '.join(schema.names)}")
-    return int(metadata.num_rows)
 
 
 def _converted(rows: list[tuple[str, bytes | Path]], config: ImageConfig, shape: tuple[int, int, int]) -> Further:

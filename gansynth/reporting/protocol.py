@@ -127,7 +127,7 @@ def _repetitions(findings: Findings) -> str:
 
 def shared_effort(study: Study) -> str:
     """Return what the classifiers of all arms share, in few words."""
-    return "settings" if is_estimator(study.evaluation.classifier) else "the number of optimiser steps"
+    return "the number of optimiser steps" if _has_steps(study) else "settings"
 
 
 def ratio_words(study: Study) -> str:
@@ -140,9 +140,13 @@ def ratio_words(study: Study) -> str:
     )
 
 
+def _has_steps(study: Study) -> bool:
+    return study.modality.kind != "table" or not is_estimator(study.evaluation.classifier)
+
+
 def _effort(study: Study) -> str:
     rule = study.evaluation
-    if study.modality.kind == "table" and is_estimator(rule.classifier):
+    if not _has_steps(study):
         return teaching.effort(study)
     return f" for the same {rule.steps:,} optimiser steps of {rule.batch_size} samples"
 

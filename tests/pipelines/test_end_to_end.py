@@ -179,12 +179,13 @@ def test_what_was_found_of_a_table_is_told_while_it_is_read_and_by_show(
     lines = [f"customer {n};{n * 7 % 50};{'yes' if n % 2 else 'no'};{'left' if n % 2 else 'stays'}" for n in range(100)]
     (workplace / "churn.csv").write_text("\n".join(["id;age;mailed;left", *lines, lines[0]]))
     (workplace / "churn.toml").write_text('name="churn"\nsource={path="churn.csv"}\nmodality={label="left"}\n')
-    process = start("ingest", "churn.toml", PREFECT_API_URL=api)
-    _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, errors
-    assert "ingest: Read as utf-8, semicolon between values" in errors
-    assert "ingest: id: dropped, is an id: 100 values" in errors
-    assert errors.index("mailed: suspected leak") < errors.index("id: dropped")
+    for _ in range(2):  # also where nothing is to be done
+        process = start("ingest", "churn.toml", PREFECT_API_URL=api)
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors
+        assert "ingest: Read as utf-8, semicolon between values" in errors
+        assert "ingest: id: dropped, is an id: 100 values" in errors
+        assert errors.index("mailed: suspected leak") < errors.index("id: dropped")
     card, _ = start("show", "runs/churn").communicate(timeout=PATIENCE)
     assert "dataset: id: dropped, is an id: 100 values" in card
     assert "51 rows of the source repeat" in card

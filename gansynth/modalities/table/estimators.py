@@ -72,14 +72,12 @@ def divided(targets: Floats, weights: Floats) -> tuple[Indices, Indices, Floats]
         targets: Class probabilities of each row, (N, K), of which the MOST_PARTS largest count, and no negligible ones.
         weights: How much each row counts, (N,).
     """
-    likely = np.where(targets > NEGLIGIBLE_WEIGHT, targets, 0)
-    if likely.shape[1] > MOST_PARTS:
-        largest = np.argsort(-likely, axis=1, kind="stable")[:, :MOST_PARTS]
-        kept = np.zeros_like(likely)
-        np.put_along_axis(kept, largest, np.take_along_axis(likely, largest, axis=1), axis=1)
-        likely = kept * (targets.sum(axis=1, keepdims=True) / kept.sum(axis=1, keepdims=True))
-    row, label = np.nonzero(likely)
-    return row, label, likely[row, label] * weights[row]
+    if targets.shape[1] > MOST_PARTS:
+        likely = targets.copy()
+        np.put_along_axis(likely, np.argsort(-targets, axis=1, kind="stable")[:, MOST_PARTS:], 0, axis=1)
+        targets = likely * (targets.sum(axis=1, keepdims=True) / likely.sum(axis=1, keepdims=True))
+    row, label = np.nonzero(targets > NEGLIGIBLE_WEIGHT)
+    return row, label, targets[row, label] * weights[row]
 
 
 def _count_whole_rows(model: Any, lines_per_row: float) -> None:  # noqa: ANN401  # scikit-learn has no types
