@@ -7,21 +7,30 @@ database (`PREFECT_HOME`, by default ~/.prefect), so `prefect server start` show
 import logging
 import os
 import signal
+import sqlite3
+import sys
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from gansynth.errors import GansynthError, on_one_line
 from pipelines.workers import end_with_parent
 
+if TYPE_CHECKING:
+    from subprocess import Popen
+
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-LEAST_ROOM = 2**20
-"""Bytes that a new database of Prefect's takes at least."""
+LEAST_ROOM = 2**23
+"""Bytes that a new database of Prefect's and its journal take."""
+MOST_STARTS = 3
+"""Prefect starts a server that ends at once over and over, on other ports, for its port may have been taken."""
+SQLITE = "sqlite+aiosqlite:///"
 
 SETTINGS = {
     # the default of 20 s is too short for a fresh database on a busy machine
@@ -70,12 +79,17 @@ class PrefectServer:
         warnings.filterwarnings("ignore", "Failed to create the Prefect home")  # it is told in a line, below
         logging.raiseExceptions = False  # else Prefect prints each record that its server does not take
         from prefect.client.orchestration import get_client  # noqa: PLC0415 - the settings must come first
-        from prefect.settings import PREFECT_API_URL, PREFECT_HOME  # noqa: PLC0415 - the settings must come first
+        from prefect.settings import (  # noqa: PLC0415 - the settings must come first
+            PREFECT_API_DATABASE_CONNECTION_URL,
+            PREFECT_API_URL,
+            PREFECT_HOME,
+        )
 
         self._get_client = get_client
         self._configured = PREFECT_API_URL.value()
-        if not self._configured:
-            _check_home(PREFECT_HOME.value())  # its server would not say why it does not start
+        if not self._configured:  # its server would not say why it does not start
+            _check_home(PREFECT_HOME.value())
+            _check_database(str(PREFECT_API_DATABASE_CONNECTION_URL.value()))
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._connect, daemon=True)
         self._thread.start()
@@ -86,7 +100,16 @@ class PrefectServer:
         Raises:
             GansynthError: It does not.
         """
-        self._thread.join()
+        started: set[int] = set()
+        while self._thread.is_alive() and len(started) <= MOST_STARTS:
+            self._thread.join(0.2)
+            server = _temporary_server()
+            started |= {server.pid} if server else set()
+        if len(started) > MOST_STARTS:
+            raise GansynthError(
+                "Prefect's temporary server ended before it answered; what it said stands above: mend that, or set"
+                " PREFECT_HOME to another folder"
+            )
         if self._failure is not None:
             reason = on_one_line(self._failure)
             remedy = f"check {self._configured}" if self._configured else "set PREFECT_HOME to another folder"
@@ -137,10 +160,30 @@ def _check_home(home: Path) -> None:
         raise GansynthError(f"PREFECT_HOME: {home}: cannot be written ({reason}); set it to another folder") from error
 
 
-def _end_temporary_server_with_us() -> None:
-    # slow to import, and with a configured API not needed
-    from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415
+def _check_database(url: str) -> None:
+    path = Path(url.removeprefix(SQLITE).partition("?")[0])
+    if not url.startswith(SQLITE) or not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as database:
+            database.execute("select count(*) from sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        return  # another process may hold it for now
+    except sqlite3.DatabaseError as error:
+        raise GansynthError(
+            f"{path}: Prefect's database is damaged ({error}); move it away, or set PREFECT_HOME to another folder"
+        ) from error
 
-    server = SubprocessASGIServer().server_process
+
+def _temporary_server() -> "Popen[bytes] | None":
+    """Return the process of Prefect's temporary server, if it has been started."""
+    # importing it is slow, and with a configured API not needed
+    module = sys.modules.get("prefect.server.api.server")
+    is_imported = module is not None and hasattr(module, "SubprocessASGIServer")
+    return module.SubprocessASGIServer().server_process if is_imported else None
+
+
+def _end_temporary_server_with_us() -> None:
+    server = _temporary_server()
     if server is not None:
         end_with_parent(server.pid)

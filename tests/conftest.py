@@ -19,7 +19,16 @@ from gansynth.samples import Dataset, Samples
 from gansynth.sections import EvaluationConfig, GenerationConfig, SourceConfig, SplitConfig
 from gansynth.study import Study
 
-LONGEST = ("test_end_to_end.py", "test_deployments.py", "test_processes.py", "test_library.py", "test_command_line.py")
+LONGEST = (
+    "test_end_to_end.py",
+    "test_deployments.py",
+    "test_library.py",
+    "test_families.py",
+    "test_command_line.py",
+    "test_processes.py",
+    "test_training.py",
+    "test_tabular.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -98,8 +98,11 @@ def copy_report(run: Run, destination: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in files:
             partial = folder / f".{name}.partial"
-            shutil.copyfile(run.report / name, partial)
-            partial.replace(folder / name)
+            try:
+                shutil.copyfile(run.report / name, partial)
+                partial.replace(folder / name)
+            finally:
+                partial.unlink(missing_ok=True)
     except OSError as error:
         raise ArtifactError(
             f"{folder}: the report cannot be copied there ({error.strerror}); choose another --reports-dir"

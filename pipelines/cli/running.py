@@ -95,6 +95,7 @@ def run_score(
     """
     study, run = _resolve(target, overrides, run_dir)
     from gansynth import scoring
+    from gansynth.errors import visible
     from pipelines.display import progress_shown
 
     scoring.check_places(source, out)
@@ -102,10 +103,10 @@ def run_score(
     with progress_shown(("score",), scoring.progress_of(out.resolve())):
         found = _start_flow("score")(run.root.resolve(), source, out, normal, study.compute)
     for note in found.notes:
-        typer.echo(note)
+        typer.echo(visible(note))
     if found.unreadable:
         typer.echo(f"{found.unreadable:,} of {found.rows:,} rows could not be read; their column problem says why")
-    typer.echo(f"Normal: {found.normal}, by {found.train_rows:,} training rows")
+    typer.echo(f"Normal: {visible(found.normal)}, by {found.train_rows:,} training rows")
     for share, count in found.alarms.items():
         typer.echo(f"Tail share at most {share}: {count:,} of {found.rows - found.unreadable:,} rows")
     typer.echo(f"Scores: {out}")

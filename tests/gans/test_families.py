@@ -87,8 +87,14 @@ def test_a_short_training_learns_what_the_label_means(kind: str, loss: str) -> N
     assert ((brightness > 0) == (asked == 1)).float().mean() >= 0.95
 
 
-@pytest.mark.parametrize("loss", LOSS_SETTINGS)
-@pytest.mark.parametrize("kind", IMAGE_FAMILIES)
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [
+        pytest.param(kind, loss, marks=() if FAMILIES[kind].config().loss == loss else pytest.mark.slow)
+        for kind in IMAGE_FAMILIES
+        for loss in LOSS_SETTINGS
+    ],
+)
 def test_a_tiny_set_is_learned_by_heart(kind: str, loss: str) -> None:
     # one pattern of coarse blocks for each class: samples must be far nearer to their own than to the other
     patterns = np.random.default_rng(3).integers(0, 2, (2, 4, 4, 1)).repeat(2, axis=1).repeat(2, axis=2)

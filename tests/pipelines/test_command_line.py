@@ -97,7 +97,9 @@ def test_errors_are_one_line_and_exit_with_1(
     assert not (workplace / "runs").exists()
 
 
-def test_what_is_not_there_is_missed_before_prefect_starts(start: Start, workplace: Path, tmp_path: Path) -> None:
+def test_what_is_not_there_is_missed_before_prefect_starts(
+    start: Start, here: Here, workplace: Path, tmp_path: Path
+) -> None:
     (tmp_path / "run").mkdir()
     save_study(load_study(workplace / "tiny.toml"), tmp_path / "run" / "study.json")
     (workplace / "here.csv").write_text("a,b\n1,2\n")
@@ -108,11 +110,12 @@ def test_what_is_not_there_is_missed_before_prefect_starts(start: Start, workpla
         (("score", str(tmp_path / "run"), "here.csv", "--out", "scores.csv"), "run/model: nothing there yet"),
         (("generate", str(tmp_path / "run")), "run/dataset: nothing there yet"),
     ]
-    started = [start(*arguments, PREFECT_HOME=str(home)) for arguments, _ in wrong]
-    for process, (_, reason) in zip(started, wrong, strict=True):
-        output, errors = process.communicate()
-        assert (process.returncode, output, errors.count("\n")) == (1, "", 1)
+    process = start(*wrong[-1][0], PREFECT_HOME=str(home))
+    for arguments, reason in wrong:
+        status, output, errors = here(*arguments)
+        assert (status, output, errors.count("\n")) == (1, "", 1)
         assert reason in errors
+    assert process.communicate() == (output, errors)
     assert not home.exists()
     assert not (workplace / "runs").exists()
 
@@ -126,6 +129,27 @@ def test_a_home_that_prefect_cannot_use_is_told_at_once(start: Start, workplace:
     reason = "cannot be written (No such file or directory); set it to another folder"
     assert errors == f"gansynth: PREFECT_HOME: /proc/nowhere: {reason}\n"
     assert not (workplace / "runs" / "tiny" / "dataset").exists()
+
+
+@pytest.mark.slow
+def test_a_damaged_database_of_prefect_is_told_at_once(start: Start, workplace: Path) -> None:
+    database = workplace / "damaged" / "prefect.db"
+    database.parent.mkdir()
+    database.write_bytes(b"no database" * 1000)
+    process = start("ingest", "tiny.toml", PREFECT_HOME=str(database.parent))
+    output, errors = process.communicate(timeout=100)
+    assert (process.returncode, output) == (1, "")
+    reason = "Prefect's database is damaged (file is not a database)"
+    assert errors == f"gansynth: {database}: {reason}; move it away, or set PREFECT_HOME to another folder\n"
+
+
+@pytest.mark.slow
+def test_a_server_of_prefect_that_cannot_start_is_not_waited_for(start: Start) -> None:
+    elsewhere = "sqlite+aiosqlite:////proc/nowhere/prefect.db"
+    process = start("ingest", "tiny.toml", PREFECT_API_DATABASE_CONNECTION_URL=elsewhere)
+    _, errors = process.communicate(timeout=170)  # it would be started again and again
+    assert process.returncode == 1
+    assert errors.splitlines()[-1].startswith("gansynth: Prefect's temporary server ended before it answered")
 
 
 def test_as_json_errors_are_one_object_a_line(start: Start) -> None:
@@ -184,10 +208,9 @@ def test_a_damaged_run_is_listed_with_the_reason(start: Start, tmp_path: Path) -
     assert (process.returncode, output, errors) == (1, "", f"gansynth: {reason}\n")
 
 
-def test_doctor_says_what_a_study_would_use(start: Start) -> None:
-    process = start("doctor", "tiny.toml")
-    output, errors = process.communicate()
-    assert process.returncode == 0, errors
+def test_doctor_says_what_a_study_would_use(here: Here) -> None:
+    status, output, errors = here("doctor", "tiny.toml")
+    assert status == 0, errors
     assert "2 worker(s), device cpu, precision 32-true" in output
     assert metadata.version("torch") in output
     assert re.search(r"bf16 +\d+\.\d times the speed of 32 bits", output)

@@ -150,6 +150,10 @@ def test_bad_values_are_refused_before_a_run(server: Server) -> None:
     with pytest.raises(httpx.HTTPStatusError) as refused:
         submit(server, "augment/gansynth", study=bad)
     assert "study.evaluation.repetitions" in refused.value.response.text
+
+
+@pytest.mark.slow
+def test_values_that_do_not_go_together_fail_the_run(server: Server) -> None:
     together = TINY | {"name": "together", "evaluation": TINY["evaluation"] | {"arms": ["gan"]}}
     run = submit(server, "augment/gansynth", study=together)
     assert ended(server, run) == "Failed"
