@@ -178,9 +178,8 @@ def _check_database(url: str) -> None:
 def _temporary_server() -> "Popen[bytes] | None":
     """Return the process of Prefect's temporary server, if it has been started."""
     # importing it is slow, and with a configured API not needed
-    module = sys.modules.get("prefect.server.api.server")
-    is_imported = module is not None and hasattr(module, "SubprocessASGIServer")
-    return module.SubprocessASGIServer().server_process if is_imported else None
+    servers = getattr(sys.modules.get("prefect.server.api.server"), "SubprocessASGIServer", None)
+    return servers().server_process if servers else None
 
 
 def _end_temporary_server_with_us() -> None:

@@ -25,7 +25,6 @@ LONGEST = (
     "test_library.py",
     "test_families.py",
     "test_command_line.py",
-    "test_processes.py",
     "test_training.py",
     "test_tabular.py",
 )

@@ -81,6 +81,7 @@ def take_steps(fabric: Fabric, folder: Path) -> None:
             save_file(found, folder / f"{name}.safetensors")
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
     for count in (1, 2):
         (tmp_path / str(count)).mkdir()
