@@ -55,6 +55,11 @@ def share(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f}{SPACE}%" if math.isfinite(value) else NOTHING
 
 
+def points(gain: float) -> str:
+    """Return a gain as a number of percentage points in the middle of a sentence."""
+    return f"{100 * gain:g} point{'' if 100 * gain == 1 else 's'}"
+
+
 def metric_value(metric: str, value: float) -> str:
     """Return a metric's value without its unit: log-loss in nats, all others in percent."""
     if not math.isfinite(value):

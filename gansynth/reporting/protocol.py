@@ -243,7 +243,7 @@ def _test(findings: Findings) -> str:
         " rows that repetitions have in common where that is lower. It is two-sided, at the"
         f" {formats.share(rule.alpha, 0)} level. Against each reference, Holm's correction covers the arms with a GAN"
         f" together, and those without one together. Intervals cover {formats.share(1 - rule.alpha, 0)}, each by"
-        f" itself. The smallest gain worth having was set to {100 * rule.smallest_gain:g} points."
+        f" itself. The smallest gain worth having was set to {formats.points(rule.smallest_gain)}."
     )
 
 

@@ -84,6 +84,9 @@ def recall_table(findings: Findings) -> Table:
 def fidelity_table(findings: Findings) -> Table:
     """Likeness over all classes, with how to read each number."""
     found = findings.summary.fidelity
+    chose = "teacher" in findings.study.generation.active_filters
+    teacher = "the teacher, which also chose them," if chose else "the teacher"
+    of_held_out = formats.share(found.held_out_agreement)
     return Table(
         ["Measure", "Value", "How to read it"],
         [
@@ -101,7 +104,7 @@ def fidelity_table(findings: Findings) -> Table:
             [
                 "Label agreement",
                 formats.share(found.label_agreement),
-                f"samples whose class the teacher recognises; held-out rows: {formats.share(found.held_out_agreement)}",
+                f"samples whose class {teacher} recognises; held-out rows: {of_held_out}",
             ],
         ],
     )

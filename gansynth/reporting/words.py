@@ -19,7 +19,7 @@ def verdict_words(study: Study) -> dict[VerdictWord, str]:
     """Return what each word of the verdict means under the study's settings."""
     protocol = study.evaluation
     level = formats.share(protocol.alpha, 0)
-    smallest = f"{100 * protocol.smallest_gain:g} points"
+    smallest = formats.points(protocol.smallest_gain)
     return {
         "helps": f"The corrected test tells the gain from zero at the {level} level, and the arm beats its controls"
         " without a GAN as well.",
