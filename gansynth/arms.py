@@ -15,6 +15,8 @@ class Arm(NamedTuple):
         shuffled: Their labels are shuffled.
         tuned: How probable a class must be to be predicted is chosen on training rows.
         taught: Rows have half of their label from classifiers that did not see them, and synthetic ones all of it.
+        controls: Of an arm with a GAN, those that have all that it has but the GAN. A gain is not known to be the GAN's
+            unless they were compared.
     """
 
     balanced: bool = False
@@ -25,6 +27,7 @@ class Arm(NamedTuple):
     shuffled: bool = False
     tuned: bool = False
     taught: bool = False
+    controls: tuple[str, ...] = ()
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -65,8 +68,8 @@ ARMS: dict[str, dict[str, Arm]] = {
         "real": Arm(),
         "oversampled": Arm(balanced=True),
         "classical": Arm(balanced=True, augmented=True),
-        "gan": Arm(balanced=True, synthetic=True),
-        "gan+classical": Arm(balanced=True, augmented=True, synthetic=True),
+        "gan": Arm(balanced=True, synthetic=True, controls=("oversampled",)),
+        "gan+classical": Arm(balanced=True, augmented=True, synthetic=True, controls=("classical",)),
         "shuffled": Arm(balanced=True, synthetic=True, shuffled=True),
     },
     # what helps arms with a GAN, a tuned threshold, softened labels and more rows with them, helps one without it too
@@ -79,8 +82,10 @@ ARMS: dict[str, dict[str, Arm]] = {
         "smote": Arm(augmented=True),
         "copies": Arm(synthetic=True, copied=True, tuned=True, taught=True),
         "copies+smote": Arm(augmented=True, synthetic=True, copied=True, tuned=True, taught=True),
-        "gan": Arm(synthetic=True, tuned=True, taught=True),
-        "gan+smote": Arm(augmented=True, synthetic=True, tuned=True, taught=True),
+        "gan": Arm(synthetic=True, tuned=True, taught=True, controls=("softened", "copies")),
+        "gan+smote": Arm(
+            augmented=True, synthetic=True, tuned=True, taught=True, controls=("softened", "copies+smote")
+        ),
         "shuffled": Arm(synthetic=True, shuffled=True, tuned=True, taught=True),
     },
 }

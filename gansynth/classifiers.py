@@ -108,7 +108,7 @@ def fit_classifier(study: Study, diet: Diet, steps: int, repetition: int, *purpo
     if study.modality.kind == "table" and is_estimator(name):
         taken = rows_taken(study, diet, repetition, *purpose)
         seed = _seed(study, repetition, *purpose) % 2**32
-        return fit_estimator(name, taken.rows, taken.targets, taken.weights, seed)
+        return fit_estimator(name, taken.rows, taken.targets, taken.weights, seed, len(diet.real))
     return fit_network(study, name, diet, steps, repetition, *purpose)
 
 

@@ -225,6 +225,10 @@ class EvaluationConfig(Settings):
             raise ValueError("arms must include 'real', which every other arm is compared with")
         if not any(has_gan(arm) for arm in self.arms):
             raise ValueError("arms must include one with a GAN, such as 'gan', which the verdict is about")
+        beside = any(has_gan(arm) and arm != "gan" for arm in self.arms)
+        for field, used in (("ratios", "gan" in self.arms), ("ratios_with_classical", beside)):
+            if used and not any(getattr(self, field)):
+                raise ValueError(f"{field} must have a share above 0, or an arm with a GAN would be none")
         return self
 
 

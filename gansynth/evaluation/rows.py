@@ -25,7 +25,7 @@ def detection_auc(held_out: Samples, others: Samples, seed: int) -> float:
     """Return how well gradient-boosted trees tell other rows from held-out ones: 0.5 not at all, 1 always.
 
     It is the area under the ROC curve on rows that the trees have not seen, the mean of up to five folds. The label is
-    one of the columns that they see. With fewer than fifty rows in all, trees do not branch, and it is 0.5.
+    one of the columns that they see.
 
     Args:
         held_out: Rows that trained no generator.
@@ -35,7 +35,7 @@ def detection_auc(held_out: Samples, others: Samples, seed: int) -> float:
     cells, columns = with_label(Samples.concatenate([held_out, others]))
     is_other = np.repeat([0, 1], [len(held_out), len(others)])
     folds = StratifiedKFold(min(FOLDS, len(held_out), len(others)), shuffle=True, random_state=seed % 2**32)
-    trees = ESTIMATORS["hist_gradient_boosting"](columns, seed % 2**32)
+    trees = ESTIMATORS["hist_gradient_boosting"](columns, len(cells), seed % 2**32)
     return float(cross_val_score(trees, cells, is_other, scoring="roc_auc", cv=folds).mean())
 
 

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from gansynth.arms import has_gan
+from gansynth.arms import Arm, has_gan
 from gansynth.errors import EvaluationError
 from gansynth.results import Comparison, Verdict, VerdictWord
 from gansynth.splits import Shared
@@ -23,6 +24,20 @@ THRESHOLD = "threshold"
 SOFTENED = "softened"
 COPIES = "copies"
 SHUFFLED = "shuffled"
+
+
+class Doubt(NamedTuple):
+    """Why a gain of an arm with a GAN is not credited to the GAN.
+
+    Attributes:
+        word: The most that is said of it where it would have helped.
+        reason: For the end of a sentence on its gain.
+        always: Whether that is said of any gain, not only of one that would have helped.
+    """
+
+    word: VerdictWord
+    reason: str
+    always: bool
 
 
 class CorrectedTest(NamedTuple):
@@ -105,7 +120,8 @@ def compare_arms(
     one family, those without one are another, and `shuffled`, the negative control, stands alone.
 
     A comparison `helps` or `harms` if the corrected p-value is below `alpha`; otherwise it is `underpowered` if the
-    interval reaches further than `smallest_gain` to either side of the gain, and else there is `no evidence`.
+    interval reaches further than `smallest_gain` to either side of the gain, or if an arm with a GAN has the other
+    arm's scores exactly, which tells that neither has learnt or nothing was left to gain; else there is `no evidence`.
 
     Args:
         values: The metric per arm and repetition, higher is better.
@@ -138,13 +154,40 @@ def compare_arms(
             ci_high=min(test.ci_high, 1),
             p_value=test.p_value,
             p_holm=p_holm[arm, against],
-            verdict=verdict_word(test, p_holm[arm, against], alpha, smallest_gain),
+            verdict="underpowered"
+            if has_gan(arm) and np.array_equal(values[arm], values[against])
+            else verdict_word(test, p_holm[arm, against], alpha, smallest_gain),
         )
         for (arm, against), test in tests.items()
     ]
 
 
-def decide(comparisons: Sequence[Comparison], values: Values, metric: str, alpha: float) -> Verdict:
+def doubts(arms: Mapping[str, Arm], shares: Mapping[str, Sequence[float]]) -> dict[str, Doubt]:
+    """Return why arms with a GAN are not credited with their gains, for those of which that is known beforehand.
+
+    Args:
+        arms: The arms that were compared.
+        shares: Of those with synthetic samples, the share of these that was chosen in each repetition.
+    """
+    found: dict[str, Doubt] = {}
+    for name in filter(has_gan, arms):
+        missing = [control for control in arms[name].controls if control not in arms]
+        if not any(shares.get(name, [1.0])):
+            reason = "without a single synthetic sample, for inner validation chose none in any repetition"
+            found[name] = Doubt("no evidence", reason, always=True)
+        elif missing:
+            reason = f"whether by the GAN is not known, for evaluation.arms lacks {' and '.join(missing)}"
+            found[name] = Doubt("underpowered", reason, always=False)
+    return found
+
+
+def decide(
+    comparisons: Sequence[Comparison],
+    values: Values,
+    metric: str,
+    alpha: float,
+    doubted: Mapping[str, Doubt] = MappingProxyType({}),
+) -> Verdict:
     """Draw the verdict on GAN augmentation from the comparisons of `compare_arms`.
 
     An arm is credited with `helps` only if it also beats each of its controls in the one-sided corrected test at
@@ -152,6 +195,7 @@ def decide(comparisons: Sequence[Comparison], values: Values, metric: str, alpha
     `underpowered` if the comparison with the control that it beats least is, else `no evidence`. Over the arms with
     a GAN the verdict is `helps` if one of them helps, `harms` if all of them harm, `underpowered` if one of them is,
     and else `no evidence`. The sentence speaks of the arm with the highest mean among those with the verdict's word.
+    An arm that is `doubted`, as `doubts` says, is credited with no more than its doubt allows.
 
     Raises:
         EvaluationError: There is no arm with a GAN.
@@ -166,13 +210,14 @@ def decide(comparisons: Sequence[Comparison], values: Values, metric: str, alpha
     sentences = []
     for against in dict.fromkeys((REAL, best)):
         rows = {row.arm: row for row in comparisons if row.against == against and row.arm in with_gan}
-        words = {arm: _credit(row, obstacles[arm]) for arm, row in rows.items()}
+        words = {arm: _credit(row, obstacles[arm], doubted.get(arm)) for arm, row in rows.items()}
         word = verdicts[against] = _summarise(words.values())
         speaker = speakers[against] = _best(values, [arm for arm in words if words[arm] == word])
-        answer = (
-            _against_real(rows[speaker], word, metric, alpha) if against == REAL else _against_best(rows[speaker], word)
-        )
-        sentences.append(f"{answer}{_caveat(rows[speaker], word, obstacles[speaker])}.")
+        row, doubt = rows[speaker], doubted.get(speaker)
+        caveat = f"; {doubt.reason}" if doubt and _bears(doubt, row) else _caveat(row, word, obstacles[speaker])
+        opening = UNKNOWN if word == "underpowered" and doubt and _bears(doubt, row) else _OPENINGS[word]
+        answer = f"{opening}: {_over_real(row, metric, alpha)}" if against == REAL else _against_best(row, word)
+        sentences.append(f"{answer}{caveat}.")
     if best == REAL:
         sentences.append("No arm without a GAN does better than real data alone.")
     return Verdict(
@@ -185,7 +230,12 @@ def decide(comparisons: Sequence[Comparison], values: Values, metric: str, alpha
     )
 
 
-def recommend(comparisons: Sequence[Comparison], values: Values, alpha: float) -> str:
+def recommend(
+    comparisons: Sequence[Comparison],
+    values: Values,
+    alpha: float,
+    doubted: Mapping[str, Doubt] = MappingProxyType({}),
+) -> str:
     """Return the arm to use: the best without a GAN, unless a GAN is credited with helping against that one.
 
     Among several such arms the highest mean wins. A GAN is never recommended without evidence, for it is the dearest
@@ -194,7 +244,8 @@ def recommend(comparisons: Sequence[Comparison], values: Values, alpha: float) -
     best = best_without_gan(values)
     obstacles = _obstacles(comparisons, values, alpha)
     rows = [row for row in comparisons if row.against == best and has_gan(row.arm)]
-    return _best(values, [row.arm for row in rows if _credit(row, obstacles[row.arm]) == "helps"] or [best])
+    helping = [row.arm for row in rows if _credit(row, obstacles[row.arm], doubted.get(row.arm)) == "helps"]
+    return _best(values, helping or [best])
 
 
 def best_without_gan(values: Values) -> str:
@@ -241,7 +292,9 @@ def _obstacles(comparisons: Sequence[Comparison], values: Values, alpha: float) 
     return obstacles
 
 
-def _credit(row: Comparison, obstacle: Comparison | None) -> VerdictWord:
+def _credit(row: Comparison, obstacle: Comparison | None, doubt: Doubt | None) -> VerdictWord:
+    if doubt is not None and row.verdict == "helps":
+        return doubt.word
     if row.verdict != "helps" or obstacle is None:
         return row.verdict
     return "underpowered" if obstacle.verdict == "underpowered" else "no evidence"
@@ -262,6 +315,7 @@ _OPENINGS: dict[VerdictWord, str] = {
     "no evidence": "There is no evidence that GAN augmentation helps",
     "underpowered": "This run is too small to tell whether GAN augmentation helps",
 }
+UNKNOWN = "This run cannot tell whether GAN augmentation helps"
 _ANSWERS: dict[VerdictWord, str] = {
     "helps": "there is a gain",
     "harms": "there is a loss",
@@ -270,10 +324,14 @@ _ANSWERS: dict[VerdictWord, str] = {
 }
 
 
-def _against_real(row: Comparison, word: VerdictWord, metric: str, alpha: float) -> str:
+def _bears(doubt: Doubt, row: Comparison) -> bool:
+    return doubt.always or row.verdict == "helps"
+
+
+def _over_real(row: Comparison, metric: str, alpha: float) -> str:
     points = f"{100 * abs(row.gain):.1f} points of {metric.replace('_', ' ').replace('f1', 'F1')}"
     change = f"gains {points} over" if row.gain >= 0 else f"loses {points} against"
-    return f"{_OPENINGS[word]}: {row.arm} {change} real data alone ({100 * (1 - alpha):g} % interval {_interval(row)})"
+    return f"{row.arm} {change} real data alone ({100 * (1 - alpha):g} % interval {_interval(row)})"
 
 
 def _against_best(row: Comparison, word: VerdictWord) -> str:
@@ -289,7 +347,8 @@ def _caveat(row: Comparison, word: VerdictWord, obstacle: Comparison | None) -> 
     if word == "underpowered":
         # a bound at the end of the scale was cut off there: the other one tells how wide the interval is
         half = max(row.ci_high - row.gain, row.gain - row.ci_low)
-        small = f"a gain below {100 * half:.1f} points" if row.ci_high - row.ci_low < 2 and half < 1 else "any gain"
+        known = row.ci_high - row.ci_low < 2 and 0 < half < 1
+        small = f"a gain below {100 * half:.1f} points" if known else "any gain"
         caveat += f"; this run could not have detected {small}"
     return caveat
 

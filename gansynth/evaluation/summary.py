@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
+from gansynth.arms import ARMS
 from gansynth.artifacts import is_current, publish
 from gansynth.datasets import load_dataset
 from gansynth.evaluation.anomaly import summarise_anomaly
 from gansynth.evaluation.metrics import per_class_recall, score
-from gansynth.evaluation.statistics import assumed_correlation, compare_arms, decide, recommend
+from gansynth.evaluation.statistics import assumed_correlation, compare_arms, decide, doubts, recommend
 from gansynth.evaluation.tables import summarise_tables
 from gansynth.privacy import Privacy, Similarity
 from gansynth.requests import summary_parents, summary_request
@@ -99,11 +100,16 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
     n_train, n_test = sum(counts["train"].values()), sum(counts["test"].values())
     correlation = assumed_correlation(shared_rows(dataset, splits), n_train, n_test)
     comparisons = compare_arms(values, correlation, n_test, settings.alpha, settings.smallest_gain)
+    arms: dict[str, ArmSummary] = {
+        arm: _arm_summary(arm, values[arm], scores, run, settings.repetitions) for arm in settings.arms
+    }
+    compared = {arm: ARMS[study.modality.kind][arm] for arm in arms}
+    doubted = doubts(compared, {arm: found.ratios for arm, found in arms.items() if found.ratios})
     return Summary(
         metric=settings.metric,
-        verdict=decide(comparisons, values, settings.metric, settings.alpha),
-        recommended_arm=recommend(comparisons, values, settings.alpha),
-        arms={arm: _arm_summary(arm, values[arm], scores, run, settings.repetitions) for arm in settings.arms},
+        verdict=decide(comparisons, values, settings.metric, settings.alpha, doubted),
+        recommended_arm=recommend(comparisons, values, settings.alpha, doubted),
+        arms=arms,
         comparisons=comparisons,
         fidelity=_fidelity(study, fidelity),
         similarity=_over(Similarity, SIMILARITY_FILE, run, settings.repetitions),
@@ -112,7 +118,7 @@ def _summarise(study: Study, run: Run, dataset: Dataset, scores: pd.DataFrame, f
         test_rows=counts["test"],
         repetitions=settings.repetitions,
         correlation=correlation,
-        warnings=list(_warnings(counts, correlation)),
+        warnings=[*_warnings(counts, correlation), *_unlearnt(run, values)],
         anomaly=summarise_anomaly(study, run, correlation),
     )
 
@@ -156,6 +162,24 @@ def _over(kind: type[Found], file: str, run: Run, repetitions: int) -> Found:
     """Return the mean over repetitions of what a file of their fidelity holds."""
     texts = [(run.fidelity(r) / file).read_text() for r in range(repetitions)]
     return kind.over([kind.model_validate_json(text) for text in texts])
+
+
+def _unlearnt(run: Run, values: dict[str, npt.NDArray[np.float64]]) -> Iterable[str]:
+    """Tell of arms that have learnt nothing, and of a metric that leaves nothing to gain."""
+    for arm, scores in values.items():
+        alike = sum(_says_the_same(run.arm(repetition, arm)) for repetition in range(len(scores)))
+        if alike:
+            yield (
+                f"{arm}: its classifier says the same of every test row in {alike} of {len(scores)} repetitions, for it"
+                " could learn nothing from its training rows; give it more of them."
+            )
+    if all(bool((scores == 1).all()) for scores in values.values()):
+        yield "Every arm reaches the best score in every repetition: nothing is left to gain here."
+
+
+def _says_the_same(arm: Path) -> bool:
+    said = np.stack(pq.read_table(arm / PREDICTIONS_FILE, columns=["probabilities"])["probabilities"].to_numpy())
+    return bool((said == said[0]).all())
 
 
 def _warnings(counts: dict[str, dict[str, int]], correlation: float) -> Iterable[str]:

@@ -28,7 +28,8 @@ def verdict_words(study: Study) -> dict[VerdictWord, str]:
         " that the study calls worth having.",
         "harms": f"The corrected test tells the difference from zero at the {level} level, and it is a loss.",
         "underpowered": f"Undecided: the interval reaches further than {smallest} to either side, so a gain worth"
-        " having may hide in it. More repetitions may decide it.",
+        " having may hide in it, and more repetitions may decide it; or there was nothing to compare, for scores are"
+        " equal or a control without a GAN is missing.",
     }
 
 

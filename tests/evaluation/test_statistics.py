@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from gansynth.arms import ARMS
 from gansynth.errors import EvaluationError
-from gansynth.evaluation.statistics import assumed_correlation, compare_arms, corrected_t_test, decide, holm, recommend
+from gansynth.evaluation.statistics import (
+    assumed_correlation,
+    compare_arms,
+    corrected_t_test,
+    decide,
+    doubts,
+    holm,
+    recommend,
+)
 from gansynth.results import Comparison, Verdict
 from gansynth.splits import Shared
 
@@ -269,6 +278,38 @@ def test_a_gain_that_copies_of_real_rows_give_as_well_is_not_the_gans() -> None:
     controls = {arm: {row.against for row in compare(values) if row.arm == arm} for arm in ("gan", "gan+smote")}
     assert controls == {"gan": {"real", "copies", "copies+smote"}, "gan+smote": {"real", "smote", "copies+smote"}}
     assert judge(values).against_real in ("no evidence", "underpowered")
+
+
+def test_a_gain_without_a_synthetic_sample_is_not_the_gans() -> None:
+    values = arms(real=0.6, softened=0.6, copies=0.6, gan=0.7)
+    assert judge(values).against_real == "helps"
+    doubted = doubts({arm: ARMS["table"][arm] for arm in values}, {"gan": [0.0, 0.0]})
+    verdict = decide(compare(values), values, "balanced_accuracy", ALPHA, doubted)
+    assert verdict.against_real == verdict.against_best_without_gan == "no evidence"
+    assert verdict.sentence.startswith("There is no evidence that GAN augmentation helps: gan gains 10.0 points of")
+    assert "; without a single synthetic sample, for inner validation chose none in any repetition." in verdict.sentence
+    assert recommend(compare(values), values, ALPHA, doubted) == "real"
+
+
+def test_a_gain_whose_controls_were_not_compared_is_not_known_to_be_the_gans() -> None:
+    values = arms(real=0.6, softened=0.61, gan=0.7)
+    compared = {arm: ARMS["table"][arm] for arm in values}
+    verdict = decide(compare(values), values, "balanced_accuracy", ALPHA, doubts(compared, {"gan": [0.5, 0.0]}))
+    assert verdict.against_real == verdict.against_best_without_gan == "underpowered"
+    assert verdict.sentence.startswith("This run cannot tell whether GAN augmentation helps: gan gains 10.0 points of")
+    assert "; whether by the GAN is not known, for evaluation.arms lacks copies." in verdict.sentence
+    # what is no gain is none, whatever was compared
+    worse = arms(real=0.6, softened=0.61, gan=0.5)
+    assert decide(compare(worse), worse, "accuracy", ALPHA, doubts(compared, {})).against_real == "harms"
+    assert not doubts(ARMS["table"], {"gan": [0.5], "gan+smote": [0.5]})
+
+
+def test_equal_scores_are_no_sharp_answer() -> None:
+    values = {arm: np.full(3, 0.5) for arm in ("real", "threshold", "gan")}
+    assert [row.verdict for row in compare(values)] == ["no evidence", "underpowered", "underpowered"]
+    verdict = judge(values)
+    assert verdict.against_real == "underpowered"
+    assert "could not have detected any gain" in verdict.sentence
 
 
 def test_a_gain_that_classical_augmentation_gives_as_well_is_not_the_gans() -> None:

@@ -70,11 +70,20 @@ def test_a_number_that_a_fold_does_not_have_teaches_nothing(name: str) -> None:
 
 
 def test_whole_labels_of_weight_one_are_plain_scikit_learn() -> None:
-    train, test = rows(), rows(seed=1)
+    train, test = rows(400), rows(seed=1)
     ours = fit_estimator("hist_gradient_boosting", train, np.eye(2)[train.labels], np.ones(len(train)), 3)
     plain = HistGradientBoostingClassifier(categorical_features=[False, True, True], random_state=3)
     plain.fit(train.values, train.labels)
     np.testing.assert_allclose(ours.probabilities(test.values), plain.predict_proba(test.values), rtol=1e-5)
+
+
+def test_boosted_trees_learn_from_few_rows_and_share_their_leaves_with_arms_that_add_rows() -> None:
+    few, test = rows(30, 15), rows(300, 150, seed=1)
+    alone = fit_estimator("hist_gradient_boosting", few, few.one_hot, np.ones(30), 0)
+    assert (alone.probabilities(test.values).argmax(1) == test.labels).mean() > 0.7
+    more = Samples.concatenate([few, rows(200, seed=2)])
+    both = fit_estimator("hist_gradient_boosting", more, more.one_hot, np.ones(len(more)), 0, real=30)
+    assert both.fitted.min_samples_leaf == alone.fitted.min_samples_leaf == 1
 
 
 def test_a_label_in_parts_grows_the_trees_of_a_whole_one() -> None:

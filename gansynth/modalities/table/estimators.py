@@ -25,6 +25,10 @@ MOST_NATIVE_CATEGORIES = 255
 """Of a column with more, histogram gradient boosting takes the categories by their order."""
 MOST_ONE_HOT = 100
 HIST_GRADIENT_BOOSTING = "hist_gradient_boosting"
+LARGEST_LEAF = 20
+"""Rows that a leaf of boosted trees holds at least; scikit-learn's default."""
+LEAF_SHARE = 20
+"""Where rows are few, the share of a leaf: with twenty in each, fewer than forty rows would teach nothing."""
 NEGLIGIBLE_WEIGHT = 1e-3
 MOST_PARTS = 3
 """Into how many classes a row is divided at most: with many, each more costs as much time again."""
@@ -47,7 +51,9 @@ class Estimator:
         return probabilities
 
 
-def fit_estimator(name: str, rows: Samples, targets: Floats, weights: Floats, seed: int) -> Estimator:
+def fit_estimator(
+    name: str, rows: Samples, targets: Floats, weights: Floats, seed: int, real: int | None = None
+) -> Estimator:
     """Fit a classifier to rows of which each may belong to several classes in part.
 
     Scikit-learn knows no such rows, so each becomes one for every class that it belongs to, weighted by how much.
@@ -58,9 +64,11 @@ def fit_estimator(name: str, rows: Samples, targets: Floats, weights: Floats, se
         targets: Class probabilities of each, (N, K).
         weights: How much each row counts, (N,), above 0.
         seed: Of what is random in it.
+        real: How many of the rows nobody has made up or repeated; by default all. Limits follow it, so that arms which
+            share their real rows share them.
     """
     row, label, shares = divided(targets, weights)
-    model = build_estimator(name, rows.columns, seed)
+    model = build_estimator(name, rows.columns, len(rows) if real is None else real, seed)
     _count_whole_rows(model, len(row) / len(rows))
     return fit_model(model, rows.values[row], label, len(rows.class_names), shares)
 
@@ -111,13 +119,18 @@ def _weighted(model: Any, weights: Floats) -> dict[str, Floats]:  # noqa: ANN401
     return {f"{last}__sample_weight" if last else "sample_weight": weights}
 
 
-def _hist_gradient_boosting(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
+def _hist_gradient_boosting(columns: tuple[Column, ...], rows: int, seed: int) -> Any:  # noqa: ANN401
     native = [bool(column.categories) and len(column.categories) <= MOST_NATIVE_CATEGORIES for column in columns]
     # by default it stops early where rows are many, which in one comparison would be some arms alone
-    return BinnedBoosting(categorical_features=native if any(native) else None, early_stopping=False, random_state=seed)
+    return BinnedBoosting(
+        categorical_features=native if any(native) else None,
+        early_stopping=False,
+        min_samples_leaf=min(LARGEST_LEAF, max(1, rows // LEAF_SHARE)),
+        random_state=seed,
+    )
 
 
-def _logistic_regression(columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
+def _logistic_regression(columns: tuple[Column, ...], rows: int, seed: int) -> Any:  # noqa: ANN401, ARG001
     return make_pipeline(row_encoder(columns), LogisticRegression(max_iter=1000, random_state=seed))
 
 
@@ -139,11 +152,11 @@ def row_encoder(columns: tuple[Column, ...], *, dense: bool = False) -> ColumnTr
     )
 
 
-ESTIMATORS: dict[str, Callable[[tuple[Column, ...], int], Any]] = {
+ESTIMATORS: dict[str, Callable[[tuple[Column, ...], int, int], Any]] = {
     HIST_GRADIENT_BOOSTING: _hist_gradient_boosting,
     "logistic_regression": _logistic_regression,
 }
-"""Each takes what the columns are, and a seed."""
+"""Each takes what the columns are, how many real rows there are, and a seed."""
 
 LINEAR = frozenset({"logistic_regression"})
 """Those that are linear in the logarithms of their probabilities."""
@@ -154,12 +167,12 @@ def is_estimator(name: str) -> bool:
     return name in ESTIMATORS or is_custom(name)
 
 
-def build_estimator(name: str, columns: tuple[Column, ...], seed: int) -> Any:  # noqa: ANN401
+def build_estimator(name: str, columns: tuple[Column, ...], rows: int, seed: int) -> Any:  # noqa: ANN401
     """Return an untrained classifier: one of ESTIMATORS, or a user's own behind a preparation of the columns.
 
     Raises:
         StudyError: The user's own cannot be used.
     """
     if name in ESTIMATORS:
-        return ESTIMATORS[name](columns, seed)
+        return ESTIMATORS[name](columns, rows, seed)
     return make_pipeline(row_encoder(columns, dense=True), build_custom(name, seed))

@@ -113,7 +113,7 @@ def _ranking(labels: Indices, said: Floats) -> float:
 
 def _untrained(columns: tuple[Column, ...], rows: int, seed: int) -> list[Any]:
     """Return the MEMBERS, for so many rows."""
-    of_students = [make(columns, seed) for make in ESTIMATORS.values()]
+    of_students = [make(columns, rows, seed) for make in ESTIMATORS.values()]
     return [*of_students, _extra_trees(rows, seed), _stochastic_boosting(columns, rows, seed)]
 
 
