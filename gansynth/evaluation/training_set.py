@@ -17,7 +17,7 @@ from gansynth.classifiers import rows_taken
 from gansynth.datasets import load_dataset
 from gansynth.evaluation.recipes import prepare
 from gansynth.modalities import MODALITIES
-from gansynth.modalities.table.estimators import divided
+from gansynth.modalities.table.estimators import divided, rows_per_leaf
 from gansynth.requests import training_set_parents, training_set_request
 from gansynth.results import DECISION_FILE, TRAINING_SET_FILE, read_summary
 from gansynth.runs import Run
@@ -39,6 +39,9 @@ class Decision(BaseModel):
     lines_per_row: float = Field(
         description="Lines of the training set for each row, since one that belongs to several classes in part has a"
         " line for each: a limit that counts rows, such as those of a leaf, is to be multiplied by it."
+    )
+    rows_per_leaf: int = Field(
+        description="Whole rows that each leaf of the boosted trees held at least, if they were the classifier."
     )
 
 
@@ -70,6 +73,7 @@ def compose_training_set(study: Study, run: Run) -> Path:
             classes=list(lines.class_names),
             factors=recipe.factors.tolist(),
             lines_per_row=len(row) / len(taken.rows),
+            rows_per_leaf=rows_per_leaf(len(recipe.diet.real)),
         )
         (draft.path / DECISION_FILE).write_text(decision.model_dump_json(indent=1), encoding="utf-8")
         draft.counts.update(rows=len(taken.rows), lines=len(row))

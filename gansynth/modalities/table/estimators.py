@@ -26,9 +26,8 @@ MOST_NATIVE_CATEGORIES = 255
 MOST_ONE_HOT = 100
 HIST_GRADIENT_BOOSTING = "hist_gradient_boosting"
 LARGEST_LEAF = 20
-"""Rows that a leaf of boosted trees holds at least; scikit-learn's default."""
-LEAF_SHARE = 20
-"""Where rows are few, the share of a leaf: with twenty in each, fewer than forty rows would teach nothing."""
+"""Scikit-learn's default, which lets trees learn nothing from fewer than forty rows."""
+LEAVES = 20
 NEGLIGIBLE_WEIGHT = 1e-3
 MOST_PARTS = 3
 """Into how many classes a row is divided at most: with many, each more costs as much time again."""
@@ -125,9 +124,14 @@ def _hist_gradient_boosting(columns: tuple[Column, ...], rows: int, seed: int) -
     return BinnedBoosting(
         categorical_features=native if any(native) else None,
         early_stopping=False,
-        min_samples_leaf=min(LARGEST_LEAF, max(1, rows // LEAF_SHARE)),
+        min_samples_leaf=rows_per_leaf(rows),
         random_state=seed,
     )
+
+
+def rows_per_leaf(real: int) -> int:
+    """Return how many whole rows a leaf of boosted trees holds at least, where there are so many real rows."""
+    return min(LARGEST_LEAF, max(1, real // LEAVES))
 
 
 def _logistic_regression(columns: tuple[Column, ...], rows: int, seed: int) -> Any:  # noqa: ANN401, ARG001
