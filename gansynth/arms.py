@@ -131,7 +131,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "copies": f"as softened, and copies of real rows, all of their label from these classifiers, {_TUNED}: the"
         " control for mere numbers of rows",
         "copies+smote": f"the same, and rows by SMOTE, {_TUNED}",
-        "gan": f"as copies, with a synthetic row in place of each copy, labelled by all of the classifiers, {_TUNED}",
+        "gan": f"as softened, and synthetic rows, all of their label from these classifiers, {_TUNED}",
         "gan+smote": f"the same, and rows by SMOTE, {_TUNED}",
         "shuffled": _SHUFFLED,
     },

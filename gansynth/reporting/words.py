@@ -13,6 +13,7 @@ from gansynth.runs import SETBACKS_FILE
 from gansynth.study import Study
 
 WARNED_REJECTED_SHARE = 0.9
+WARNED_AGREEMENT = 0.2
 
 
 def verdict_words(study: Study) -> dict[VerdictWord, str]:
@@ -124,6 +125,7 @@ def warnings(findings: Findings) -> list[str]:
         *_data_warnings(findings),
         *_training_warnings(findings),
         *_generation_warnings(findings),
+        *_too_typical(findings),
         *_mixed(findings),
     ]
 
@@ -168,6 +170,20 @@ def _generation_warnings(findings: Findings) -> list[str]:
         if candidates - kept > WARNED_REJECTED_SHARE * candidates:
             found.append(f"{place}: the filters rejected {candidates - kept:,} of {candidates:,} candidates.")
     return found
+
+
+def _too_typical(findings: Findings) -> list[str]:
+    """Warn where synthetic samples are far easier to tell apart than real ones."""
+    found = findings.summary.fidelity
+    if found.label_agreement - found.held_out_agreement <= WARNED_AGREEMENT:
+        return []
+    return [
+        (
+            f"The teacher recognises the class of {formats.share(found.label_agreement)} of synthetic samples, but of only"
+            f" {formats.share(found.held_out_agreement)} of held-out rows: samples of different classes are further apart"
+            " than real ones are, so do not read relations to the label off them."
+        )
+    ]
 
 
 def _mixed(findings: Findings) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 from storage import Bucket
 
-from gansynth.artifacts import verify
+from gansynth.artifacts import amend, verify
 from gansynth.errors import ArtifactError
 from gansynth.reporting import copy_report, report
 from gansynth.reporting.findings import read_findings, read_manifests
@@ -247,6 +247,17 @@ def test_warnings_tell_of_the_data_and_the_filters(run_folder: tuple[Study, Run]
     ):
         assert part in warnings
         assert part in text_of(page_of(run))
+
+
+def test_a_warning_tells_of_samples_that_are_too_typical_of_their_classes(run_folder: tuple[Study, Run]) -> None:
+    study, run = run_folder
+    summary = read_summary(run.evaluation)
+    fidelity = summary.fidelity.model_copy(update={"label_agreement": 0.95, "held_out_agreement": 0.5})
+    changed = summary.model_copy(update={"fidelity": fidelity})
+    amend(run.evaluation, SUMMARY_FILE, changed.model_dump_json().encode())
+    report(study, run)
+    told = "The teacher recognises the class of 95.0 % of synthetic samples, but of only 50.0 % of held-out rows"
+    assert told in " ".join(data_of(run)["warnings"]).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_warnings_tell_of_trainings_that_went_wrong_or_ended_collapsed(run_folder: tuple[Study, Run]) -> None:
