@@ -264,6 +264,21 @@ def test_rows_without_a_label_or_with_an_infinite_number_are_set_aside() -> None
     assert to_arrow(found.samples.values, found.samples.columns)["x"].to_pylist() == [0.0, None, 5.0]
 
 
+@pytest.mark.parametrize("name", ["amount {EUR}", "a{", "}", "{}", "{0!r}", "{!r}", "100 %s"])
+def test_a_column_may_have_any_name(name: str) -> None:
+    numbers = [row / 4 for row in range(ROWS)]
+    texts = ["much {0}" if row == 3 else f"{number}" for row, number in enumerate(numbers)]
+    for values, asked, problem in (
+        (texts, (), "'much {0}' is no number"),
+        (texts, (setting(name, "numeric"),), "'much {0}' is no number"),
+        ([math.inf if row == 3 else number for row, number in enumerate(numbers)], (), "inf is infinite, or as"),
+        ([0.5 if row == 3 else row % 9 for row in range(ROWS)], (setting(name, "integer"),), "0.5 is no whole number"),
+    ):
+        found = look(asked, **{name: values})
+        assert list(found.unusable) == [3]
+        assert found.unusable[3].startswith(f"{name}: {problem}")
+
+
 def test_labels_are_classes_in_their_order() -> None:
     x = RANDOM.normal(size=4)
     assert look(x=x, label=["b", "a", "b", "a"]).samples.class_names == ("a", "b")

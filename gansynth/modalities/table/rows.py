@@ -81,13 +81,13 @@ def prepare(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) ->
             if not kind:
                 mixed[name] = f"text read as {PLURAL[what]}; {len(unusable) - before} row(s) with other text set aside"
         if kind != "drop":
-            _set_aside(unusable, _beyond_microseconds(array), f"{name}: is a time beyond 64 bits of microseconds")
+            _set_aside(unusable, _beyond_microseconds(array), "is a time beyond 64 bits of microseconds", name)
         if pa.types.is_floating(array.type) and kind != "drop":
             values = numbers(array)
-            _set_aside(unusable, np.abs(values) > LARGEST, f"{name}: {{}} is infinite, or as good as that", values)
+            _set_aside(unusable, np.abs(values) > LARGEST, "is infinite, or as good as that", name, values)
             if kind == "integer":
                 fractions = np.isfinite(values) & (values != np.rint(values))
-                _set_aside(unusable, fractions, f"{name}: {{}} is no whole number", values)
+                _set_aside(unusable, fractions, "is no whole number", name, values)
         columns[name] = array
     return Prepared(pa.table(columns), unusable, mixed)
 
@@ -161,7 +161,7 @@ def _convert(
     else:
         converted = pa.array(_as_times(texts, notation).dt.tz_localize(None), pa.timestamp("us"), from_pandas=True)
     bad = converted.is_null().to_numpy(zero_copy_only=False) & ~_blank(array)
-    _set_aside(unusable, bad, f"{name}: {{!r}} is no {what}", texts.to_pandas())
+    _set_aside(unusable, bad, f"is no {what}", name, texts.to_pandas())
     return pa.chunked_array([converted])
 
 
@@ -182,10 +182,12 @@ def _as_times(texts: pa.Array, notation: Notation) -> Any:  # noqa: ANN401 a pan
     return parsed
 
 
-def _set_aside(unusable: dict[int, str], mask: Mask, reason: str, values: Any = None) -> None:  # noqa: ANN401 of any kind
+def _set_aside(unusable: dict[int, str], mask: Mask, problem: str, name: str = "", values: Any = None) -> None:  # noqa: ANN401 of any kind
+    """Note what the problem of rows is: of the whole row, or of a column's value, which is told where there is one."""
+    place = f"{name}: " if name else ""
     for row in np.flatnonzero(mask).tolist():
-        unusable.setdefault(row, reason if values is None else reason.format(_shown(values[row])))
+        unusable.setdefault(row, place + problem if values is None else f"{place}{_shown(values[row])} {problem}")
 
 
-def _shown(value: Any) -> Any:  # noqa: ANN401 of any kind
-    return shortened(value) if isinstance(value, str) else value
+def _shown(value: Any) -> str:  # noqa: ANN401 of any kind
+    return repr(shortened(value)) if isinstance(value, str) else str(value)
