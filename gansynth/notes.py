@@ -66,7 +66,7 @@ def leaks(about: Mapping[str, Any]) -> list[str]:
 
 
 def read_columns(directory: Path) -> dict[str, Any]:
-    """Return what ingestion found out about a table: `notes`, `dialect`, `findings` and `columns`; of images, nothing.
+    """Return what ingestion found out about a table, as `FoundRows.about` says; of images, nothing.
 
     Raises:
         ArtifactError: The file is damaged.

@@ -24,7 +24,7 @@ from gansynth.ingestion.readers import parquet_parts
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import refuse_archive
 from gansynth.ingestion.text_tables import read_text_table
-from gansynth.modalities.table.rows import PLAIN, Notation
+from gansynth.modalities.table.texts import PLAIN, Notation
 from gansynth.samples import Indices
 
 SKLEARN_PREFIX = "sklearn:"

@@ -3,7 +3,7 @@
 Nothing is left out: a row that cannot be read stands in its place, with the reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -51,11 +51,14 @@ class FurtherRows(NamedTuple):
     notes: list[str]
 
 
-def read_further_rows(path: str, schema: Schema, dialect: Dialect | None = None) -> FurtherRows:
+def read_further_rows(
+    path: str, schema: Schema, dialect: Dialect | None = None, null_words: Mapping[str, Sequence[str]] | None = None
+) -> FurtherRows:
     """Read a table, CSV or Parquet, with the columns of a schema; others, also the label's, are passed over.
 
     Cells are read as `Column` says, and CSV like the file of this dialect where its own text leaves open how; where it
-    is written otherwise, a note says so. A category that a column lacks has the position behind its last one. A row is
+    is written otherwise, a note says so. The words that were nulls in a column of the training data are so here, and no
+    others. A category that a column lacks has the position behind its last one. A row is
     set aside with its reason if a number is infinite or text where a number or time belongs, or if it has too many or
     too few values.
 
@@ -79,7 +82,8 @@ def read_further_rows(path: str, schema: Schema, dialect: Dialect | None = None)
     kinds = tuple(
         ColumnSetting(name=column.name, kind=KINDS.get(column.kind, "categorical")) for column in schema.columns
     )
-    prepared = prepare(source.table.select(names), TableConfig(label=schema.label.name, columns=kinds), source.notation)
+    config = TableConfig(label=schema.label.name, columns=kinds)
+    prepared = prepare(source.table.select(names), config, source.notation, null_words or {})
     usable = np.ones(source.table.num_rows, dtype=np.bool_)
     usable[list(prepared.unusable)] = False
     try:

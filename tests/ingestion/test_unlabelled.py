@@ -24,7 +24,7 @@ def read(folder: Path, content: str, training: str) -> FurtherRows:
     about = json.loads(json.dumps(found.about))  # as columns.json holds it
     schema = found.dataset.samples.schema
     assert schema is not None
-    return read_further_rows(str(folder / "new.csv"), schema, Dialect.restore(about["dialect"]))
+    return read_further_rows(str(folder / "new.csv"), schema, Dialect.restore(about["dialect"]), about["null_words"])
 
 
 def dated(folder: Path, *days: str) -> FurtherRows:
@@ -129,6 +129,35 @@ def test_one_odd_cell_does_not_make_numbers_or_dates_text(
     assert [column.kind for column in others.schema.columns] == ["numeric", "datetime"]
     np.testing.assert_array_equal(others.values, np.delete(samples.values, 7, axis=0))
     assert [finding["what"] for finding in odd.about["findings"]] == ([] if kinds else ["mixed"] * 2)
+
+
+@pytest.mark.parametrize("delimiter", [POINT, COMMA])
+@pytest.mark.parametrize("dates", ["{:02}.{:02}.2023", "{:02}/{:02}/2023"])
+def test_words_that_were_nulls_in_training_are_so_where_rows_are_scored(
+    tmp_path: Path, delimiter: str, dates: str
+) -> None:
+    header, *rows = measured(delimiter, dates=dates).splitlines()
+    worded = [delimiter.join(["unknown", "-", "a"]) if number % 5 == 0 else row for number, row in enumerate(rows)]
+    training = "\n".join([header, *worded, ""])
+    found = taken(tmp_path, training)
+    samples = found.dataset.samples
+    assert found.quarantine == []
+    assert [column.kind for column in samples.columns] == ["numeric", "datetime"]
+    assert np.isnan(samples.values).sum(0).tolist() == [12, 12]
+    assert found.about["null_words"] == {"x": ("unknown",), "when": ("-",)}
+    (part,) = read(tmp_path, training, training).parts
+    np.testing.assert_array_equal(part.values, samples.values)
+    # in a file of one row, of nulls alone, with a word that is another column's, and with words that were not known
+    for new, problem in (
+        ("unknown;-", ""),
+        ("-;-", "x: '-' is no number"),
+        ("often;-", "x: 'often' is no number"),
+        ("often;-\noften;-", "x: 'often' is no number"),
+    ):
+        content = f"x;when\n{new}\n".replace(";", delimiter)
+        (part,) = read(tmp_path, content, training).parts
+        assert set(part.problems) == {problem}
+        np.testing.assert_array_equal(part.values, np.full((0 if problem else 1, 2), np.nan))
 
 
 @pytest.mark.parametrize("delimiter", [POINT, COMMA])

@@ -264,6 +264,84 @@ def test_rows_without_a_label_or_with_an_infinite_number_are_set_aside() -> None
     assert to_arrow(found.samples.values, found.samples.columns)["x"].to_pylist() == [0.0, None, 5.0]
 
 
+REMEDY = "if such a word is a value, make the column categorical in modality.columns"
+
+
+def with_words(cells: list[str], *words: str, every: int = 5) -> list[str]:
+    """Return texts of which every fifth is one of some words, in turn."""
+    return [words[row // every % len(words)] if row % every == 0 else cell for row, cell in enumerate(cells)]
+
+
+@pytest.mark.parametrize("words", [("unknown",), ("-", "n.a."), (".", "?", "none"), ("NaN",), ("k. A.",)])
+def test_words_that_recur_among_numbers_or_times_are_nulls(words: tuple[str, ...]) -> None:
+    numbers = [f"{row / 4}" for row in range(ROWS)]
+    days = [f"2020-{row % 12 + 1:02}-{row % 28 + 1:02}" for row in range(ROWS)]
+    found = look(
+        x=with_words(numbers, *words),
+        blanks=with_words(numbers, *(f" {word} " for word in words)),
+        when=with_words(days, *words),
+        asked=with_words(numbers, *words, every=2),
+        day=with_words(days, *words, every=2),
+        settings=(setting("asked", "numeric"), setting("day", "datetime")),
+    )
+    assert kinds(found) == {
+        "x": "numeric",
+        "blanks": "numeric",
+        "when": "datetime",
+        "asked": "numeric",
+        "day": "datetime",
+    }
+    assert found.unusable == {}
+    back = to_arrow(found.samples.values, found.samples.columns)
+    assert back["x"].to_pylist() == [None if row % 5 == 0 else row / 4 for row in range(ROWS)]
+    assert back["blanks"] == back["x"]
+    assert [back[name].null_count for name in ("when", "asked", "day")] == [ROWS // 5, ROWS // 2, ROWS // 2]
+    assert set(found.words) == set(kinds(found))
+    assert all(set(held) == set(words) for held in found.words.values())
+    reasons = told(found, "mixed")
+    assert reasons["x"].startswith("text read as numbers; '")
+    assert reasons["when"].startswith("text read as times; '")
+    assert all(f"{word!r} (" in reasons["x"] for word in words)
+    assert reasons["x"].endswith(f"read as null; {REMEDY}")
+    assert reasons["asked"].endswith("read as null")
+
+
+def test_odd_cells_beside_words_for_none_are_set_aside() -> None:
+    texts = with_words([f"{row / 4}" for row in range(ROWS)], "unknown")
+    texts[7], texts[8] = "many", "1O5"
+    found = look(x=texts, asked=texts, settings=(setting("asked", "numeric"),))
+    assert found.unusable == {7: "x: 'many' is no number", 8: "x: '1O5' is no number"}
+    assert told(found, "mixed") == {
+        "x": f"text read as numbers; 'unknown' (40 rows) read as null; {REMEDY}; 2 row(s) with other text set aside",
+        "asked": "text read as numbers; 'unknown' (40 rows) read as null",
+    }
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        with_words([f"{row % 20}" for row in range(ROWS)], "unknown"),
+        with_words([f"{row}" for row in range(ROWS)], "S", "M", "L", "XL"),
+        with_words([f"{row // 2}" if row % 2 else "often" for row in range(ROWS)], "unknown"),
+        with_words([f"0{row % 90}" for row in range(ROWS)], "unknown"),
+        with_words([f"{row // 2}" for row in range(ROWS)], "9a", "9b"),
+        with_words([f"{row // 2}" for row in range(ROWS)], *(f"word {word}" for word in WORDS)),
+        with_words(["yes" if row % 2 else "no" for row in range(ROWS)], "3"),
+    ],
+    ids=["few numbers", "many words", "mostly words", "codes", "digits in words", "text", "no numbers"],
+)
+def test_other_text_among_numbers_keeps_them_text(texts: list[str]) -> None:
+    found = look(x=texts, y=RANDOM.normal(size=ROWS))
+    assert found.unusable == {}
+    assert told(found, "mixed") == {}
+    assert found.words == {}
+
+
+def test_a_column_of_words_is_no_column_of_nulls_because_it_is_called_numeric() -> None:
+    with pytest.raises(SourceError, match="no usable row among its 200; row 1 x: 'yes' is no number"):
+        look(x=["yes", "no"] * (ROWS // 2), settings=(setting("x", "numeric"),))
+
+
 @pytest.mark.parametrize("name", ["amount {EUR}", "a{", "}", "{}", "{0!r}", "{!r}", "100 %s"])
 def test_a_column_may_have_any_name(name: str) -> None:
     numbers = [row / 4 for row in range(ROWS)]

@@ -9,8 +9,9 @@ from gansynth.errors import SourceError
 from gansynth.modalities.table.cells import to_cells
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.profile import find_equal_rows, find_leaks, statistics
-from gansynth.modalities.table.rows import PLAIN, Notation, prepare
+from gansynth.modalities.table.rows import prepare
 from gansynth.modalities.table.schema import Finding, infer_columns, infer_label
+from gansynth.modalities.table.texts import PLAIN, Notation
 from gansynth.samples import Indices, Samples, Schema
 
 
@@ -24,6 +25,7 @@ class Survey(NamedTuple):
         groups: A number for each usable row, the same for rows whose cells are equal.
         findings: Columns that were dropped or converted, or that may leak the label.
         statistics: Of each column, see `statistics`.
+        words: The texts that are nulls among numbers or times, by column.
     """
 
     samples: Samples
@@ -32,6 +34,7 @@ class Survey(NamedTuple):
     groups: Indices
     findings: list[Finding]
     statistics: list[dict[str, Any]]
+    words: dict[str, tuple[str, ...]]
 
     @property
     def duplicates(self) -> int:
@@ -76,4 +79,5 @@ def survey(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) -> 
         groups=find_equal_rows(samples.values) if config.equal_rows == "group" else np.arange(len(samples)),
         findings=[*findings, *mixed, *find_leaks(samples)],
         statistics=statistics(samples),
+        words=prepared.words,
     )
