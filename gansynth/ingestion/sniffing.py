@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from gansynth.errors import SourceError, shortened
-from gansynth.modalities.table.texts import LEAST_NUMBERS, MOSTLY_NUMBERS, Notation
+from gansynth.modalities.table.texts import LEAST_NUMBERS, MOSTLY_NUMBERS, NAMED_DATES, Notation, with_times_of_day
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MARKS = {",": "decimal comma", ".": "decimal point"}
@@ -35,7 +35,6 @@ NULLS = (*pa_csv.ConvertOptions().null_values, "None", "?")
 """What is read as no value. In the label column, only nothing is."""
 DIGIT = re.compile(r"\d")
 SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}( \d{1,2}:\d{2}(:\d{2})?)?")
-TIMES_OF_DAY = ("", " %H:%M", " %H:%M:%S")
 
 
 class Dialect(NamedTuple):
@@ -62,8 +61,8 @@ class Dialect(NamedTuple):
     @property
     def notation(self) -> Notation:
         """How its text writes numbers, and times that are not in ISO 8601."""
-        dates = ["%d.%m.%Y", "%Y/%m/%d", *filter(None, [self.slashed])]
-        return Notation(self.decimal, tuple(f"{date}{time}" for date in dates for time in TIMES_OF_DAY))
+        dates = ["%d.%m.%Y", "%Y/%m/%d", *filter(None, [self.slashed]), *NAMED_DATES]
+        return Notation(self.decimal, with_times_of_day(*dates))
 
     @property
     def note(self) -> str:

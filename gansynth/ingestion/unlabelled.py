@@ -19,9 +19,9 @@ from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
 from gansynth.ingestion.tables import TableSource, choose_table_format, format_of_files, read_table
 from gansynth.modalities.image.config import ImageConfig
-from gansynth.modalities.table.cells import listed, to_cells, value_type
+from gansynth.modalities.table.cells import is_text, listed, to_cells, value_type
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
-from gansynth.modalities.table.rows import is_text, prepare
+from gansynth.modalities.table.rows import prepare
 from gansynth.samples import Schema, Values
 from gansynth.sections import is_named
 

@@ -109,7 +109,24 @@ def test_years_of_two_digits_are_read_as_strptime_reads_them(tmp_path: Path) -> 
     assert source.notes[1] == "x: years of two digits, read as 1969 to 2068"
 
 
-@pytest.mark.parametrize("dates", [["24.12.20", "24.12.2020"], ["20/12/24", "20/12/25"], ["1.2.3", "1.10.2"]])
+def test_dates_with_names_of_months_are_dates(tmp_path: Path) -> None:
+    rows = [
+        "24-Dec-2020,24 December 2020,24-dec-20",
+        '1-May-1968,"May 1, 1968",1-May-68',
+        ",,",
+        ",29 Feb 2072,29-Feb-72",
+    ]
+    source = read(tmp_path, rows, "x,town,class")
+    first, second, third = (source.table[name].cast(pa.date32()).to_pylist() for name in ("x", "town", "class"))
+    assert first == [date(2020, 12, 24), date(1968, 5, 1), None, None]
+    assert second == [date(2020, 12, 24), date(1968, 5, 1), None, date(2072, 2, 29)]
+    assert third == [date(2020, 12, 24), date(2068, 5, 1), None, date(1972, 2, 29)]
+    assert source.notes[1:] == ["class: years of two digits, read as 1969 to 2068"]
+
+
+@pytest.mark.parametrize(
+    "dates", [["24-Dec-20", "24-Dec-2020"], ["24.12.20", "24.12.2020"], ["20/12/24", "20/12/25"], ["1.2.3", "1.10.2"]]
+)
 def test_years_of_two_digits_that_are_not_certain_stay_text(tmp_path: Path, dates: list[str]) -> None:
     source = read(tmp_path, [f"{date},a,yes" for date in dates])
     assert source.table["x"].to_pylist() == dates

@@ -118,7 +118,9 @@ def taken(folder: Path, content: str, **kinds: str) -> FoundRows:
 
 @pytest.mark.parametrize("delimiter", [POINT, COMMA])
 @pytest.mark.parametrize("kinds", [{}, {"x": "numeric", "when": "datetime"}])
-@pytest.mark.parametrize("dates", ["{:02}.{:02}.2023", "2023-{1:02}-{0:02}", "{:02}/{:02}/2023", "{}.{}.2023 10:05"])
+@pytest.mark.parametrize(
+    "dates", ["{:02}.{:02}.2023", "2023-{1:02}-{0:02}", "{:02}/{:02}/2023", "{}.{}.2023 10:05", "{}-Jul-20{:02}"]
+)
 def test_one_odd_cell_does_not_make_numbers_or_dates_text(
     tmp_path: Path, delimiter: str, kinds: dict[str, str], dates: str
 ) -> None:
@@ -132,7 +134,7 @@ def test_one_odd_cell_does_not_make_numbers_or_dates_text(
 
 
 @pytest.mark.parametrize("delimiter", [POINT, COMMA])
-@pytest.mark.parametrize("dates", ["{:02}.{:02}.2023", "{:02}/{:02}/2023"])
+@pytest.mark.parametrize("dates", ["{:02}.{:02}.2023", "{:02}/{:02}/2023", "{:02} March 20{:02}"])
 def test_words_that_were_nulls_in_training_are_so_where_rows_are_scored(
     tmp_path: Path, delimiter: str, dates: str
 ) -> None:

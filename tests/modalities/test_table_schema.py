@@ -154,6 +154,9 @@ def test_text_that_is_taken_for_ids_is_told_with_what_helps(pattern: str, remedy
         ("€{}", "numbers with signs or thousands separators", "write its numbers without signs"),
         ("{},5", "numbers with decimal commas", "write its numbers with a decimal point"),
         ("{}/02/2020", "times", "write its times as 2020-12-31 10:00"),
+        ("{}-Feb-20", "times", "write its times as 2020-12-31 10:00"),
+        ("May {}, 99", "times", "write its times as 2020-12-31 10:00"),
+        ("{} dec", "", ""),
         ("size {}", "", ""),
         ("0{}", "", ""),
     ],
@@ -167,6 +170,38 @@ def test_text_that_looks_like_numbers_is_told_where_it_becomes_categories(
     reasons = told(found, "text")
     assert set(reasons) == ({"text"} if looks else set())
     assert all(one.startswith(f"looks like {looks}, but is text") and remedy in one for one in reasons.values())
+
+
+def test_whole_numbers_that_look_like_dates_are_told_so_and_kept() -> None:
+    days = pd.date_range("1999-01-01", periods=ROWS, freq="9D").strftime("%Y%m%d").astype(int).tolist()
+    found = look(
+        day=days,
+        nulls=[float("nan") if row % 7 == 0 else float(day) for row, day in enumerate(days)],
+        known=days,
+        few=[days[row % 20] for row in range(ROWS)],
+        none=[*days[:-1], 19990229],
+        early=[18000101 + row % 28 for row in range(ROWS)],
+        settings=(setting("known", "integer"),),
+    )
+    assert set(kinds(found)) == {"day", "nulls", "known", "few", "none", "early"}
+    assert kinds(found)["day"] == "integer"
+    reasons = told(found, "dates")
+    assert set(reasons) == {"day", "nulls"}
+    assert reasons["day"] == (
+        "looks like dates such as 19990101, but is whole numbers and so taken as numbers; write its dates as"
+        " 2020-12-31, or make it integer in modality.columns"
+    )
+
+
+@pytest.mark.parametrize("form", ["%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d %b %Y %H:%M"])
+def test_text_with_names_of_months_is_read_as_times(form: str) -> None:
+    days = pd.date_range("2020-01-01", periods=ROWS, freq="5D")
+    texts = with_words(days.strftime(form).tolist(), "unknown")
+    texts[3] = texts[3].upper()
+    found = look(when=texts)
+    assert kinds(found) == {"when": "datetime"}
+    back = to_arrow(found.samples.values, found.samples.columns)["when"].to_pylist()
+    assert back == [None if row % 5 == 0 else day for row, day in enumerate(days.to_pydatetime())]
 
 
 @pytest.mark.parametrize(

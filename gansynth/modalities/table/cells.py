@@ -123,6 +123,26 @@ def value_type(column: Column) -> pa.DataType:
     return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
 
 
+def is_text(dtype: pa.DataType) -> bool:
+    """Whether a type is text, with or without a dictionary."""
+    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+    return bool(pa.types.is_string(values) or pa.types.is_large_string(values) or pa.types.is_string_view(values))
+
+
+def family_of(dtype: pa.DataType) -> str:
+    """Return what a type holds, with or without a dictionary of it; empty if nothing that a column may be."""
+    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+    tests = {
+        "boolean": (pa.types.is_boolean,),
+        "whole": (pa.types.is_integer,),
+        "number": (pa.types.is_floating, pa.types.is_decimal),
+        "text": (is_text,),
+        "time": (pa.types.is_date, pa.types.is_timestamp),
+        "clock": (pa.types.is_time, pa.types.is_duration),
+    }
+    return next((family for family, types in tests.items() if any(test(values) for test in types)), "")
+
+
 def is_clock(dtype: pa.DataType) -> bool:
     """Whether a type is that of times of day or durations."""
     return bool(pa.types.is_time(dtype) or pa.types.is_duration(dtype))

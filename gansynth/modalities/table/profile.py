@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from gansynth.errors import shortened
 from gansynth.modalities.table.cells import Cells, as_words, is_clock, value_type
-from gansynth.modalities.table.schema import Finding
+from gansynth.modalities.table.doubts import Finding
 from gansynth.samples import Column, Indices, Samples
 from gansynth.seeding import numpy_generator
 

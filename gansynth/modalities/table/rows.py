@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from gansynth.errors import shortened
 from gansynth.formats import listed, plural
-from gansynth.modalities.table.cells import numbers, plain
+from gansynth.modalities.table.cells import is_text, numbers, plain
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.texts import (
     NUMBER,
@@ -92,12 +92,6 @@ def prepare(
                 _set_aside(unusable, fractions, "is no whole number", name, values)
         columns[name] = array
     return prepared._replace(table=pa.table(columns))
-
-
-def is_text(dtype: pa.DataType) -> bool:
-    """Whether a type is text, with or without a dictionary."""
-    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
-    return bool(pa.types.is_string(values) or pa.types.is_large_string(values) or pa.types.is_string_view(values))
 
 
 def _without_nan(array: pa.ChunkedArray) -> pa.ChunkedArray:

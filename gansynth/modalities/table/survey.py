@@ -8,9 +8,10 @@ import pyarrow as pa
 from gansynth.errors import SourceError
 from gansynth.modalities.table.cells import to_cells
 from gansynth.modalities.table.config import TableConfig
+from gansynth.modalities.table.doubts import Finding
 from gansynth.modalities.table.profile import find_equal_rows, find_leaks, statistics
 from gansynth.modalities.table.rows import prepare
-from gansynth.modalities.table.schema import Finding, infer_columns, infer_label
+from gansynth.modalities.table.schema import infer_columns, infer_label
 from gansynth.modalities.table.texts import PLAIN, Notation
 from gansynth.samples import Indices, Samples, Schema
 

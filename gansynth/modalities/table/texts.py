@@ -30,15 +30,27 @@ CODE = re.compile(r"\s*[+-]?(0\d|\d{19,}\s*$)")
 """Digits that start with a zero, or are more than float64 can tell apart."""
 THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$"
 """What may be a whole number with separators, where the decimal mark is a comma."""
-DATE = r"^\d{4}-\d{2}-\d{2}|^\d{1,4}[./]\d{1,2}[./]\d{1,4}"
+MONTH = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+NAMED = rf"\d{{1,2}}[- ]{MONTH}[- ]\d{{2,4}}|{MONTH} \d{{1,2}}, ?\d{{2,4}}"
+"""A date whose month has its English name."""
+DATE = rf"^\d{{4}}-\d{{2}}-\d{{2}}|^\d{{1,4}}[./]\d{{1,2}}[./]\d{{1,4}}|^({NAMED})"
 """How dates begin: ISO 8601 alone also knows plain years, which are rather numbers."""
+
+
+NAMED_DATES = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
+TIMES_OF_DAY = ("", " %H:%M", " %H:%M:%S")
+
+
+def with_times_of_day(*dates: str) -> tuple[str, ...]:
+    """Return formats of dates with a time of day and without."""
+    return tuple(f"{date}{time}" for date in dates for time in TIMES_OF_DAY)
 
 
 class Notation(NamedTuple):
     """How text writes numbers and times: the decimal mark, and formats beside ISO 8601."""
 
     decimal: str = "."
-    times: tuple[str, ...] = ()
+    times: tuple[str, ...] = with_times_of_day(*NAMED_DATES)
 
 
 PLAIN = Notation()
