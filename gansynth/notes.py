@@ -12,7 +12,7 @@ from gansynth.runs import COLUMNS_FILE, QUARANTINE_FILE
 
 MOST_NOTES = 8
 SAME_SIDE = "each such group stays on one side of every split"
-WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": "", "text": "", "dates": ""}
+WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": "", "text": "", "dates": "", "rare": ""}
 
 
 def dataset_notes(directory: Path, most: int = MOST_NOTES) -> list[str]:

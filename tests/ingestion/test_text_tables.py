@@ -9,6 +9,7 @@ from gansynth.ingestion import ingest
 from gansynth.ingestion.tables import TableSource, read_csv
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.rows import prepare
+from gansynth.notes import read_columns
 from gansynth.runs import Run
 from gansynth.study import Study
 
@@ -167,3 +168,12 @@ def test_long_names_are_shortened_in_errors(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"class 'long long .*…' of .* has 1 usable sample\(s\)") as caught:
         ingest(study, Run(tmp_path / "run"))
     assert len(str(caught.value)) < 500
+
+
+def test_what_is_told_of_categories_follows_the_setting(tmp_path: Path) -> None:
+    source = {"path": text(tmp_path, [f"{row * 0.5},town {row % 150},{'ab'[row % 2]}" for row in range(ROWS)])}
+    for most, told in ((100, ["rare"]), (200, []), (100, ["rare"])):
+        modality = {"kind": "table", "label": "class", "most_categories": most}
+        study = Study.model_validate({"name": "s", "source": source, "modality": modality})
+        about = read_columns(ingest(study, Run(tmp_path / "run")))
+        assert [finding["what"] for finding in about["findings"]] == told

@@ -172,6 +172,19 @@ def test_text_that_looks_like_numbers_is_told_where_it_becomes_categories(
     assert all(one.startswith(f"looks like {looks}, but is text") and remedy in one for one in reasons.values())
 
 
+def test_categories_that_no_generator_tells_apart_are_told() -> None:
+    towns = [f"town {row % 150}" for row in range(ROWS)]
+    table = pa.table({"town": towns, "known": towns, "few": [row % 100 for row in range(ROWS)], LABEL: HALF})
+    columns = (setting("known", "categorical"), setting("few", "categorical"))
+    config = TableConfig(label=LABEL, columns=columns)
+    reason = (
+        "150 categories, of which networks tell the 100 most frequent apart; all rarer ones are drawn as the most"
+        " frequent of them; if they matter, raise modality.most_categories"
+    )
+    assert told(survey(table, config), "rare") == {"town": reason, "known": reason}
+    assert told(survey(table, config.model_copy(update={"most_categories": 150})), "rare") == {}
+
+
 def test_whole_numbers_that_look_like_dates_are_told_so_and_kept() -> None:
     days = pd.date_range("1999-01-01", periods=ROWS, freq="9D").strftime("%Y%m%d").astype(int).tolist()
     found = look(

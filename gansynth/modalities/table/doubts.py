@@ -19,6 +19,10 @@ MAYBE_DATES = (
     "looks like dates such as {:.0f}, but is whole numbers and so taken as numbers; write its dates as 2020-12-31, or"
     " make it integer in modality.columns"
 )
+RARE = (
+    "{:,} categories, of which networks tell the {:,} most frequent apart; all rarer ones are drawn as the most"
+    " frequent of them; if they matter, raise modality.most_categories"
+)
 FIRST_DATE, LAST_DATE = 19_000_101, 21_001_231
 """Between these, whole numbers may be dates: year, month and day."""
 
@@ -30,13 +34,13 @@ class Finding(NamedTuple):
         column: Its name.
         what: `dropped`, left out; `leak`, suspected to tell the label; `mixed`, converted from text; `id`, kept though
             it may be one; `text`, kept as categories though its text may stand for numbers or times; `dates`, kept as
-            numbers though they may be.
+            numbers though they may be; `rare`, has categories that no generator tells apart.
         reason: Why, for people.
         score: Of a leak, the area under the ROC curve of this column alone.
     """
 
     column: str
-    what: Literal["dropped", "leak", "mixed", "id", "text", "dates"]
+    what: Literal["dropped", "leak", "mixed", "id", "text", "dates", "rare"]
     reason: str
     score: float | None = None
 
@@ -76,6 +80,12 @@ def find_doubt(array: pa.ChunkedArray, column: Column) -> Finding | None:
         look = _look(plain(array).unique().drop_null().cast(pa.string()))
         return Finding(column.name, "text", MAYBE_NUMBERS.format(*look)) if look else None
     return None
+
+
+def find_rare(column: Column, most_categories: int) -> Finding | None:
+    """Return how many categories of a column are too many for networks to tell apart, if any are."""
+    many = len(column.categories)
+    return Finding(column.name, "rare", RARE.format(many, most_categories)) if many > most_categories else None
 
 
 def remedy(texts: pa.Array) -> str:

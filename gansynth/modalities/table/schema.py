@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from gansynth.errors import SourceError, shortened
 from gansynth.modalities.table.cells import Cells, family_of, is_text, listed, numbers, plain
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
-from gansynth.modalities.table.doubts import ID_ROWS, ID_SHARE, Finding, find_doubt, remedy
+from gansynth.modalities.table.doubts import ID_ROWS, ID_SHARE, Finding, find_doubt, find_rare, remedy
 from gansynth.samples import Column
 
 MOST_CLASSES = 1000
@@ -67,7 +67,7 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
     more than 90 % of rows, whole numbers that count the rows), free text, and types that are neither numbers, text
     nor times. A kind that the settings give is taken, except where there is one value or none. Whole numbers with gaps
     of which no two are equal are kept, and told to be ids perhaps; what looks like numbers or times and is not read so
-    is told.
+    is told, and so are columns of more categories than `most_categories`.
 
     Raises:
         SourceError: A setting names no column or does not fit its values, or no column is left.
@@ -87,7 +87,7 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
         if isinstance(found, Column):
             columns.append(found)
             doubt = None if name in settings else find_doubt(table[name], found)
-            findings += [doubt] if doubt else []
+            findings += filter(None, [doubt, find_rare(found, config.most_categories)])
         else:
             findings.append(Finding(name, "dropped", found))
     if not columns:
