@@ -12,6 +12,9 @@ from gansynth.runs import COLUMNS_FILE, QUARANTINE_FILE
 
 MOST_NOTES = 8
 SAME_SIDE = "each such group stays on one side of every split"
+MANY_REPEATS = 0.2
+"""From this share of the rows of a table on, they may well be different cases that happen to be equal."""
+KEEP = 'if equal rows are different cases, set modality.equal_rows = "keep"'
 WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": "", "text": "", "dates": "", "rare": ""}
 
 
@@ -39,7 +42,8 @@ def row_notes(counts: Mapping[str, int]) -> list[str]:
     if exact:
         resembling = f" and {near:,} more resemble one" if near else ""
         repeat = f"{formats.plural(exact, 'row')} of the source {'repeats' if exact == 1 else 'repeat'} an earlier one"
-        notes.append(f"{repeat}{resembling}; {SAME_SIDE}.")
+        is_much = "columns" in counts and exact > MANY_REPEATS * counts.get("rows", 0)
+        notes.append(f"{repeat}{resembling}; {SAME_SIDE}{f'; {KEEP}' if is_much else ''}.")
     elif near:
         resemble = "resembles" if near == 1 else "resemble"
         notes.append(f"{formats.plural(near, 'row')} of the source {resemble} an earlier one; {SAME_SIDE}.")

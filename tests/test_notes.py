@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from gansynth.artifacts import publish
-from gansynth.notes import MOST_NOTES, dataset_notes
+from gansynth.notes import MOST_NOTES, dataset_notes, row_notes
 
 
 def test_notes_are_few_and_on_one_line_each_with_leaks_first(tmp_path: Path) -> None:
@@ -31,3 +31,13 @@ def test_images_without_anything_odd_have_none(tmp_path: Path) -> None:
     with publish(tmp_path / "dataset", "ingest", {}, {}) as draft:
         draft.counts.update(rows=5, exact_duplicates=0, near_duplicates=0, conflicting_labels=0, quarantined=0)
     assert dataset_notes(tmp_path / "dataset") == []
+
+
+def test_many_equal_rows_of_a_table_are_told_with_what_helps_if_they_are_different_cases() -> None:
+    few = "20 rows of the source repeat an earlier one; each such group stays on one side of every split"
+    many = few.replace("20 rows", "21 rows")
+    remedy = '; if equal rows are different cases, set modality.equal_rows = "keep"'
+    table = {"rows": 100, "columns": 3}
+    assert row_notes(table | {"exact_duplicates": 20}) == [f"{few}."]
+    assert row_notes(table | {"exact_duplicates": 21}) == [f"{many}{remedy}."]
+    assert row_notes({"rows": 100, "exact_duplicates": 21}) == [f"{many}."], "images have no such setting"
