@@ -4,12 +4,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import write_csv
 
 from gansynth.errors import SourceError
 from gansynth.ingestion.rows import FoundRows, read_rows
 from gansynth.ingestion.sniffing import Dialect
 from gansynth.ingestion.unlabelled import FurtherRows, read_further_rows
+from gansynth.modalities.table.cells import to_arrow
 from gansynth.modalities.table.config import TableConfig
 
 DAY_FIRST = "read unlike the training data: dates like 31/12/2020 month first, not day first"
@@ -160,6 +164,36 @@ def test_words_that_were_nulls_in_training_are_so_where_rows_are_scored(
         (part,) = read(tmp_path, content, training).parts
         assert set(part.problems) == {problem}
         np.testing.assert_array_equal(part.values, np.full((0 if problem else 1, 2), np.nan))
+
+
+@pytest.mark.parametrize("unit", [pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")], ids=str)
+def test_times_of_day_from_parquet_are_read_again_from_csv(tmp_path: Path, unit: pa.DataType) -> None:
+    seconds = pa.array([row * 997 % 86_400 for row in range(60)], pa.int32()).cast(pa.time32("s"))
+    at = pa.chunked_array([seconds.cast(unit)])
+    table = pa.table({"at": at, "x": [row / 4 for row in range(60)], "y": ["a", "b"] * 30})
+    pq.write_table(table, tmp_path / "training.parquet")
+    found = read_rows(str(tmp_path / "training.parquet"), "parquet", TableConfig(label="y")).dataset.samples
+    assert found.schema is not None
+    back = to_arrow(found.values, found.columns)
+    write_csv(back, tmp_path / "new.csv")
+    (part,) = read_further_rows(str(tmp_path / "new.csv"), found.schema, None, {}).parts
+    assert set(part.problems) == {""}
+    np.testing.assert_array_equal(part.values, found.values)
+    # a cell that is none, and a table of text
+    odd = back.set_column(0, "at", pa.array(["25:00:00", *back["at"].cast(pa.string()).to_pylist()[1:]]))
+    for name, write in (("odd.csv", write_csv), ("odd.parquet", pq.write_table)):
+        write(odd, tmp_path / name)
+        (part,) = read_further_rows(str(tmp_path / name), found.schema, None, {}).parts
+        assert [problem for problem in part.problems if problem] == ["at: '25:00:00' is no time of day"]
+        np.testing.assert_array_equal(part.values, found.values[1:])
+    # ingested as they are
+    write_csv(back.append_column("y", table["y"]), tmp_path / "again.csv")
+    again = read_rows(str(tmp_path / "again.csv"), "csv", TableConfig(label="y")).dataset.samples
+    assert (again.columns[0].kind, again.columns[0].dtype) == ("integer", "time32[s]")
+    assert (
+        to_arrow(again.values, again.columns)["at"].cast(pa.string()).to_pylist()
+        == seconds.cast(pa.string()).to_pylist()
+    )
 
 
 @pytest.mark.parametrize("delimiter", [POINT, COMMA])

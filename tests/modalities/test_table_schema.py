@@ -354,6 +354,23 @@ def test_words_that_recur_among_numbers_or_times_are_nulls(words: tuple[str, ...
     assert reasons["asked"].endswith("read as null")
 
 
+@pytest.mark.parametrize(
+    ("form", "dtype"),
+    [("{:02}:{:02}", "time32[s]"), ("{}:{:02}:30.250", "time32[ms]"), ("{:02}:{:02}:00.000001", "time64[us]")],
+)
+def test_text_of_times_of_day_is_read_as_such(form: str, dtype: str) -> None:
+    texts = with_words([form.format(row % 24, row % 60) for row in range(ROWS)], "unknown")
+    texts[3] = "24:00"
+    found = look(at=texts, asked=texts, settings=(setting("asked", "integer"),))
+    assert kinds(found) == {"at": "integer", "asked": "integer"}
+    assert found.unusable == {3: "at: '24:00' is no time of day"}
+    assert {column.dtype for column in found.samples.columns} == {dtype}
+    assert np.isnan(found.samples.values).sum(0).tolist() == [ROWS // 5] * 2
+    assert told(found, "mixed")["at"].startswith("text read as times of day; 'unknown' (40 rows) read as null")
+    back = to_arrow(found.samples.values, found.samples.columns)["at"].cast(pa.string()).to_pylist()
+    assert back[1].startswith("01:01:")
+
+
 def test_odd_cells_beside_words_for_none_are_set_aside() -> None:
     texts = with_words([f"{row / 4}" for row in range(ROWS)], "unknown")
     texts[7], texts[8] = "many", "1O5"

@@ -13,6 +13,8 @@ from gansynth.samples import Column
 Cells = npt.NDArray[np.float64]
 
 MICROSECONDS = pa.timestamp("us")
+NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+"""In each unit of Arrow's times, the coarsest first."""
 DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>")
 ZONED = re.compile(r"timestamp\[(\w+), tz=(.+)\]")
 DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d+), (-?\d+)\)")
@@ -153,7 +155,7 @@ def _read(array: pa.ChunkedArray, column: Column, *, lenient: bool) -> Cells:
         if column.kind == "datetime":
             return times(array)
         if pa.types.is_time(array.type):  # Parquet has no seconds: there they have become milliseconds
-            array = pa.chunked_array([plain(array).cast(value_type(column))])
+            array = pa.chunked_array([plain(array).cast(value_type(column), safe=False)])
         if not column.categories:
             # what float32 or Arrow's own conversion of decimals adds to 0.1 is no digit of the source
             return numbers(array) if column.decimals is None else np.round(numbers(array), column.decimals)

@@ -12,6 +12,7 @@ from gansynth.formats import listed, plural
 from gansynth.modalities.table.cells import is_text, numbers, plain
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.texts import (
+    CLOCK,
     NUMBER,
     PLAIN,
     TIME,
@@ -25,7 +26,7 @@ from gansynth.modalities.table.texts import (
     trimmed,
 )
 
-PLURAL = {NUMBER: "numbers", TIME: "times"}
+PLURAL = {NUMBER: "numbers", TIME: "times", CLOCK: "times of day"}
 IF_VALUE = "if such a word is a value, make the column categorical in modality.columns"
 LARGEST = 1e300
 """Differences of larger numbers may be infinite."""
@@ -79,7 +80,7 @@ def prepare(
         elif is_text(array.type) and (not kind or kind in WHAT):
             texts = trimmed(array)
             known = None if words is None else words.get(name, ())
-            reading = given_reading(texts, WHAT[kind], notation, known) if kind else infer_reading(texts, notation)
+            reading = given_reading(texts, kind, notation, known) if kind else infer_reading(texts, notation)
             if reading:
                 array = _convert(texts, name, reading, notation, prepared, is_asked=bool(kind))
         if kind != "drop":
@@ -154,7 +155,7 @@ def _told(reading: Reading, odd: int, *, is_asked: bool) -> str:
     if reading.words:
         nulls = [f"{shortened(word)!r} ({plural(rows, 'row')})" for word, rows in reading.words.items()]
         told += [f"{listed(nulls)} read as null", *([] if is_asked else [IF_VALUE])]
-    if odd or not reading.words:
+    if odd:
         told.append(f"{odd} row(s) with other text set aside")
     return "; ".join(told)
 

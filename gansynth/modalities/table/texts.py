@@ -10,14 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gansynth.modalities.table.cells import plain
+from gansynth.modalities.table.cells import NANOSECONDS, plain
 
 Mask = npt.NDArray[np.bool_]
 
 NUMBER = "number"
 TIME = "time in ISO 8601"
+CLOCK = "time of day"
 WHAT = {"numeric": NUMBER, "integer": NUMBER, "datetime": TIME}
-"""As what the text of a column is read whose kind is given."""
+"""As what the text of a column is read whose kind is given; whole numbers may be times of day."""
 MOSTLY_NUMBERS = 0.95
 FEW_NUMBERS = 20
 LEAST_NUMBERS = 0.5
@@ -35,6 +36,7 @@ NAMED = rf"\d{{1,2}}[- ]{MONTH}[- ]\d{{2,4}}|{MONTH} \d{{1,2}}, ?\d{{2,4}}"
 """A date whose month has its English name."""
 DATE = rf"^\d{{4}}-\d{{2}}-\d{{2}}|^\d{{1,4}}[./]\d{{1,2}}[./]\d{{1,4}}|^({NAMED})"
 """How dates begin: ISO 8601 alone also knows plain years, which are rather numbers."""
+OF_DAY = r"^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?$"
 
 
 NAMED_DATES = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
@@ -60,7 +62,7 @@ class Reading(NamedTuple):
     """As what the text of a column is read.
 
     Attributes:
-        what: NUMBER or TIME.
+        what: NUMBER, TIME or CLOCK.
         words: Texts that stand for no value, and in how many rows each does.
     """
 
@@ -92,31 +94,36 @@ def infer_reading(texts: pa.Array, notation: Notation) -> Reading | None:
     parsed = _valid(parse(counted.texts, NUMBER, notation))
     if reading := _mostly(counted, parsed, NUMBER):
         return None if counted.texts.to_pandas()[parsed].str.match(CODE).any() else reading
-    dated = pc.match_substring_regex(counted.texts, DATE).to_numpy(zero_copy_only=False)
-    # asking for the pattern first spares other text the search for times
-    if not _mostly(counted, dated, TIME):
-        return None
-    return _mostly(counted, dated & _valid(parse(counted.texts, TIME, notation)), TIME)
+    for what, pattern in ((TIME, DATE), (CLOCK, OF_DAY)):
+        # asking for the pattern first spares other text the search for times
+        alike = pc.match_substring_regex(counted.texts, pattern).to_numpy(zero_copy_only=False)
+        if _mostly(counted, alike, what):
+            return _mostly(counted, alike & _valid(parse(counted.texts, what, notation)), what)
+    return None
 
 
-def given_reading(texts: pa.Array, what: str, notation: Notation, known: Sequence[str] | None = None) -> Reading:
-    """Return the reading of trimmed texts that are said to be numbers or times.
+def given_reading(texts: pa.Array, kind: str, notation: Notation, known: Sequence[str] | None = None) -> Reading:
+    """Return the reading of trimmed texts whose kind is given, a key of WHAT.
 
     Words for none are those that are known, or as `Reading` has them if more distinct texts can be read than are words.
     """
-    counted = _count(texts)
+    counted, what = _count(texts), WHAT[kind]
+    parsed = _valid(parse(counted.texts, what, notation))
+    if kind == "integer" and (clocks := _valid(_as_clocks(counted.texts))).sum() > parsed.sum():
+        what, parsed = CLOCK, clocks
     if known is not None:
         is_word = pc.is_in(counted.texts, pa.array(known, pa.string())).to_numpy(zero_copy_only=False)
         return Reading(what, _as_words(counted, is_word))
-    parsed = _valid(parse(counted.texts, what, notation))
     words = _words(counted, parsed)
     return Reading(what, words if parsed.sum() > len(words) else {})
 
 
 def parse(texts: pa.Array, what: str, notation: Notation) -> pa.Array:
-    """Return texts as float64 or as microseconds since 1970; what is neither a number nor a time is null."""
+    """Return texts as float64, as microseconds since 1970 or as times of day; what is none of them is null."""
     if what == NUMBER:
         return pa.array(_as_numbers(texts, notation).to_numpy(dtype=np.float64), from_pandas=True)
+    if what == CLOCK:
+        return _as_clocks(texts)
     return pa.array(_as_times(texts, notation).dt.tz_localize(None), pa.timestamp("us"), from_pandas=True)
 
 
@@ -166,3 +173,15 @@ def _as_times(texts: pa.Array, notation: Notation) -> Any:  # noqa: ANN401 a pan
         if (missing := parsed.isna() & held.notna()).any():
             parsed[missing] = pd.to_datetime(held[missing], errors="coerce", format=form, utc=True)
     return parsed
+
+
+def _as_clocks(texts: pa.Array) -> pa.Array:
+    """Return times of day in the coarsest unit that holds them all."""
+    held = pc.if_else(pc.match_substring_regex(texts, OF_DAY), texts, pa.scalar(None, texts.type))
+    held = pc.replace_substring_regex(held, r"^(\d+:\d+)$", r"\1:00").to_pandas()
+    spans = pd.to_timedelta(held, errors="coerce").astype("timedelta64[ns]").to_numpy()
+    nulls = np.isnat(spans)
+    counts = np.where(nulls, 0, spans.astype(np.int64))
+    unit, length = next((unit, length) for unit, length in NANOSECONDS.items() if not np.any(counts % length))
+    whole = pa.array(counts // length, mask=nulls)
+    return whole.cast(pa.int32()).cast(pa.time32(unit)) if unit in {"s", "ms"} else whole.cast(pa.time64(unit))
