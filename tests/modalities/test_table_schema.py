@@ -371,6 +371,23 @@ def test_text_of_times_of_day_is_read_as_such(form: str, dtype: str) -> None:
     assert back[1].startswith("01:01:")
 
 
+@pytest.mark.parametrize(
+    "dtype",
+    [pa.time32("s"), pa.time64("ns"), pa.duration("ms"), pa.date32(), pa.timestamp("us", "Europe/Berlin")],
+    ids=str,
+)
+def test_times_may_be_categories(dtype: pa.DataType) -> None:
+    whole = pa.array([row % 7 for row in range(ROWS)], pa.int32())
+    values = whole.cast(dtype) if dtype.bit_width == 32 else whole.cast(pa.int64()).cast(dtype)
+    found = look(at=values, settings=(setting("at", "categorical"),))
+    assert kinds(found) == {"at": "categorical"}
+    back = to_arrow(found.samples.values, found.samples.columns)["at"]
+    assert back.combine_chunks() == values
+    found = look(at=values.dictionary_encode(), settings=(setting("at", "categorical"),))
+    back = to_arrow(found.samples.values, found.samples.columns)["at"]
+    assert back.combine_chunks().dictionary_decode() == values
+
+
 def test_odd_cells_beside_words_for_none_are_set_aside() -> None:
     texts = with_words([f"{row / 4}" for row in range(ROWS)], "unknown")
     texts[7], texts[8] = "many", "1O5"

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +16,7 @@ Cells = npt.NDArray[np.float64]
 MICROSECONDS = pa.timestamp("us")
 NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 """In each unit of Arrow's times, the coarsest first."""
+OF_DAY = r"^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?$"
 DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>")
 ZONED = re.compile(r"timestamp\[(\w+), tz=(.+)\]")
 DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d+), (-?\d+)\)")
@@ -105,6 +107,18 @@ def times(array: pa.ChunkedArray) -> Cells:
     whole = plain(array)
     zone = getattr(whole.type, "tz", None)
     return _floats(whole.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64()))
+
+
+def clocks(texts: pa.Array) -> pa.Array:
+    """Return text as times of day, in the coarsest unit that holds them all; what is none is null."""
+    held = pc.if_else(pc.match_substring_regex(texts, OF_DAY), texts, pa.scalar(None, texts.type))
+    held = pc.replace_substring_regex(held, r"^(\d+:\d+)$", r"\1:00").to_pandas()
+    spans = pd.to_timedelta(held, errors="coerce").astype("timedelta64[ns]").to_numpy()
+    nulls = np.isnat(spans)
+    counts = np.where(nulls, 0, spans.astype(np.int64))
+    unit, length = next((unit, length) for unit, length in NANOSECONDS.items() if not np.any(counts % length))
+    whole = pa.array(counts // length, mask=nulls)
+    return whole.cast(pa.int32()).cast(pa.time32(unit)) if unit in {"s", "ms"} else whole.cast(pa.time64(unit))
 
 
 def arrow_type(dtype: str) -> pa.DataType:
@@ -212,9 +226,14 @@ def _decimals(filled: Cells, nulls: npt.NDArray[np.bool_], dtype: pa.DataType) -
 
 
 def _categories(positions: pa.Array, categories: tuple[str, ...], dtype: pa.DataType) -> pa.Array:
+    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
     names = pa.array(categories, pa.string())
+    # Arrow casts no text to these
+    if pa.types.is_time(values):
+        names = clocks(names)
+    elif pa.types.is_duration(values):
+        names = names.cast(pa.int64())
+    names = names.cast(values)
     if pa.types.is_dictionary(dtype):
-        return pa.DictionaryArray.from_arrays(
-            positions.cast(dtype.index_type), names.cast(dtype.value_type), ordered=dtype.ordered
-        )
-    return names.take(positions).cast(dtype)
+        return pa.DictionaryArray.from_arrays(positions.cast(dtype.index_type), names, ordered=dtype.ordered)
+    return names.take(positions)

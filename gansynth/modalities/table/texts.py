@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gansynth.modalities.table.cells import NANOSECONDS, plain
+from gansynth.modalities.table.cells import OF_DAY, clocks, plain
 
 Mask = npt.NDArray[np.bool_]
 
@@ -36,7 +36,6 @@ NAMED = rf"\d{{1,2}}[- ]{MONTH}[- ]\d{{2,4}}|{MONTH} \d{{1,2}}, ?\d{{2,4}}"
 """A date whose month has its English name."""
 DATE = rf"^\d{{4}}-\d{{2}}-\d{{2}}|^\d{{1,4}}[./]\d{{1,2}}[./]\d{{1,4}}|^({NAMED})"
 """How dates begin: ISO 8601 alone also knows plain years, which are rather numbers."""
-OF_DAY = r"^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?$"
 
 
 NAMED_DATES = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
@@ -109,8 +108,8 @@ def given_reading(texts: pa.Array, kind: str, notation: Notation, known: Sequenc
     """
     counted, what = _count(texts), WHAT[kind]
     parsed = _valid(parse(counted.texts, what, notation))
-    if kind == "integer" and (clocks := _valid(_as_clocks(counted.texts))).sum() > parsed.sum():
-        what, parsed = CLOCK, clocks
+    if kind == "integer" and (are_clocks := _valid(clocks(counted.texts))).sum() > parsed.sum():
+        what, parsed = CLOCK, are_clocks
     if known is not None:
         is_word = pc.is_in(counted.texts, pa.array(known, pa.string())).to_numpy(zero_copy_only=False)
         return Reading(what, _as_words(counted, is_word))
@@ -123,7 +122,7 @@ def parse(texts: pa.Array, what: str, notation: Notation) -> pa.Array:
     if what == NUMBER:
         return pa.array(_as_numbers(texts, notation).to_numpy(dtype=np.float64), from_pandas=True)
     if what == CLOCK:
-        return _as_clocks(texts)
+        return clocks(texts)
     return pa.array(_as_times(texts, notation).dt.tz_localize(None), pa.timestamp("us"), from_pandas=True)
 
 
@@ -173,15 +172,3 @@ def _as_times(texts: pa.Array, notation: Notation) -> Any:  # noqa: ANN401 a pan
         if (missing := parsed.isna() & held.notna()).any():
             parsed[missing] = pd.to_datetime(held[missing], errors="coerce", format=form, utc=True)
     return parsed
-
-
-def _as_clocks(texts: pa.Array) -> pa.Array:
-    """Return times of day in the coarsest unit that holds them all."""
-    held = pc.if_else(pc.match_substring_regex(texts, OF_DAY), texts, pa.scalar(None, texts.type))
-    held = pc.replace_substring_regex(held, r"^(\d+:\d+)$", r"\1:00").to_pandas()
-    spans = pd.to_timedelta(held, errors="coerce").astype("timedelta64[ns]").to_numpy()
-    nulls = np.isnat(spans)
-    counts = np.where(nulls, 0, spans.astype(np.int64))
-    unit, length = next((unit, length) for unit, length in NANOSECONDS.items() if not np.any(counts % length))
-    whole = pa.array(counts // length, mask=nulls)
-    return whole.cast(pa.int32()).cast(pa.time32(unit)) if unit in {"s", "ms"} else whole.cast(pa.time64(unit))
