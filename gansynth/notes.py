@@ -15,7 +15,7 @@ SAME_SIDE = "each such group stays on one side of every split"
 MANY_REPEATS = 0.2
 """From this share of the rows of a table on, they may well be different cases that happen to be equal."""
 KEEP = 'if equal rows are different cases, set modality.equal_rows = "keep"'
-WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": "", "text": "", "dates": "", "rare": ""}
+WHAT = {"leak": "suspected leak, ", "dropped": "dropped, "}
 
 
 def dataset_notes(directory: Path, most: int = MOST_NOTES) -> list[str]:
@@ -65,8 +65,7 @@ def column_notes(about: Mapping[str, Any]) -> list[str]:
 
 def leaks(about: Mapping[str, Any]) -> list[str]:
     """Return which columns of a table may give the label away, a line each, as every gain in a report rests on that."""
-    remedy = "if it is not known when a class is to be told, drop it by modality.columns and run again"
-    return [f"{_finding(one)}; {remedy}." for one in about.get("findings", []) if one["what"] == "leak"]
+    return [f"{_finding(one)}." for one in about.get("findings", []) if one["what"] == "leak"]
 
 
 def read_columns(directory: Path) -> dict[str, Any]:
@@ -84,7 +83,7 @@ def read_columns(directory: Path) -> dict[str, Any]:
 
 
 def _finding(found: Mapping[str, Any]) -> str:
-    return f"{found['column']}: {WHAT[found['what']]}{found['reason']}"
+    return f"{found['column']}: {WHAT.get(found['what'], '')}{found['reason']}"
 
 
 def _one_line(text: str) -> str:

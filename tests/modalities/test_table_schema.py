@@ -452,6 +452,17 @@ def test_labels_are_classes_in_their_order() -> None:
     )
 
 
+def test_classes_that_differ_by_case_or_blanks_alone_are_told() -> None:
+    label = [("Yes", "yes", " YES ", "no", "to pay", "To  pay", "{other}")[row % 7] for row in range(ROWS)]
+    found = look(x=RANDOM.normal(size=ROWS), label=label)
+    assert len(found.samples.class_names) == 7
+    assert told(found, "alike") == {
+        LABEL: "classes ' YES ' / 'Yes' / 'yes', 'To  pay' / 'to pay' differ by case or blanks alone; if they are the"
+        " same, write them alike"
+    }
+    assert told(look(x=RANDOM.normal(size=ROWS)), "alike") == {}
+
+
 def test_a_column_that_is_no_label_is_refused() -> None:
     x = RANDOM.normal(size=ROWS)
     with pytest.raises(SourceError, match=r"'label' has 200 distinct values, at most 100 classes"):

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gansynth.errors import shortened
 from gansynth.modalities.table.cells import family_of, numbers, plain
 from gansynth.modalities.table.texts import FEW_NUMBERS, NAMED
 from gansynth.samples import Column
@@ -23,6 +24,8 @@ RARE = (
     "{:,} categories, of which networks tell the {:,} most frequent apart; all rarer ones are drawn as the most"
     " frequent of them; if they matter, raise modality.most_categories"
 )
+ALIKE = "classes {} differ by case or blanks alone; if they are the same, write them alike"
+MOST_ALIKE = 5
 FIRST_DATE, LAST_DATE = 19_000_101, 21_001_231
 """Between these, whole numbers may be dates: year, month and day."""
 
@@ -34,13 +37,14 @@ class Finding(NamedTuple):
         column: Its name.
         what: `dropped`, left out; `leak`, suspected to tell the label; `mixed`, converted from text; `id`, kept though
             it may be one; `text`, kept as categories though its text may stand for numbers or times; `dates`, kept as
-            numbers though they may be; `rare`, has categories that no generator tells apart.
+            numbers though they may be; `rare`, has categories that no generator tells apart;
+            `alike`, the label, some of whose classes may be the same.
         reason: Why, for people.
         score: Of a leak, the area under the ROC curve of this column alone.
     """
 
     column: str
-    what: Literal["dropped", "leak", "mixed", "id", "text", "dates", "rare"]
+    what: Literal["dropped", "leak", "mixed", "id", "text", "dates", "rare", "alike"]
     reason: str
     score: float | None = None
 
@@ -86,6 +90,17 @@ def find_rare(column: Column, most_categories: int) -> Finding | None:
     """Return how many categories of a column are too many for networks to tell apart, if any are."""
     many = len(column.categories)
     return Finding(column.name, "rare", RARE.format(many, most_categories)) if many > most_categories else None
+
+
+def find_alike(label: Column) -> Finding | None:
+    """Return which classes differ by upper and lower case or by blanks alone."""
+    groups: dict[str, list[str]] = {}
+    for name in label.categories:
+        groups.setdefault(" ".join(name.casefold().split()), []).append(repr(shortened(name)))
+    alike = [" / ".join(names) for names in groups.values() if len(names) > 1]
+    if not alike:
+        return None
+    return Finding(label.name, "alike", ALIKE.format(", ".join(alike[:MOST_ALIKE])))
 
 
 def remedy(texts: pa.Array) -> str:
