@@ -12,7 +12,10 @@ from gansynth.runs import COLUMNS_FILE, QUARANTINE_FILE
 
 MOST_NOTES = 8
 SAME_SIDE = "each such group stays on one side of every split"
-WHAT = {"leak": "suspected leak, ", "dropped": "dropped, ", "mixed": "", "id": "", "text": ""}
+MANY_REPEATS = 0.2
+"""From this share of the rows of a table on, they may well be different cases that happen to be equal."""
+KEEP = 'if equal rows are different cases, set modality.equal_rows = "keep"'
+WHAT = {"leak": "suspected leak, ", "dropped": "dropped, "}
 
 
 def dataset_notes(directory: Path, most: int = MOST_NOTES) -> list[str]:
@@ -39,7 +42,8 @@ def row_notes(counts: Mapping[str, int]) -> list[str]:
     if exact:
         resembling = f" and {near:,} more resemble one" if near else ""
         repeat = f"{formats.plural(exact, 'row')} of the source {'repeats' if exact == 1 else 'repeat'} an earlier one"
-        notes.append(f"{repeat}{resembling}; {SAME_SIDE}.")
+        is_much = "columns" in counts and exact > MANY_REPEATS * counts.get("rows", 0)
+        notes.append(f"{repeat}{resembling}; {SAME_SIDE}{f'; {KEEP}' if is_much else ''}.")
     elif near:
         resemble = "resembles" if near == 1 else "resemble"
         notes.append(f"{formats.plural(near, 'row')} of the source {resemble} an earlier one; {SAME_SIDE}.")
@@ -61,12 +65,11 @@ def column_notes(about: Mapping[str, Any]) -> list[str]:
 
 def leaks(about: Mapping[str, Any]) -> list[str]:
     """Return which columns of a table may give the label away, a line each, as every gain in a report rests on that."""
-    remedy = "if it is not known when a class is to be told, drop it by modality.columns and run again"
-    return [f"{_finding(one)}; {remedy}." for one in about.get("findings", []) if one["what"] == "leak"]
+    return [f"{_finding(one)}." for one in about.get("findings", []) if one["what"] == "leak"]
 
 
 def read_columns(directory: Path) -> dict[str, Any]:
-    """Return what ingestion found out about a table: `notes`, `dialect`, `findings` and `columns`; of images, nothing.
+    """Return what ingestion found out about a table, as `FoundRows.about` says; of images, nothing.
 
     Raises:
         ArtifactError: The file is damaged.
@@ -80,7 +83,7 @@ def read_columns(directory: Path) -> dict[str, Any]:
 
 
 def _finding(found: Mapping[str, Any]) -> str:
-    return f"{found['column']}: {WHAT[found['what']]}{found['reason']}"
+    return f"{found['column']}: {WHAT.get(found['what'], '')}{found['reason']}"
 
 
 def _one_line(text: str) -> str:

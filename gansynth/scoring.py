@@ -156,8 +156,9 @@ def _read(study: Study, run: Run, model: TrainedModel, source: str) -> FurtherRo
         return read_further_images(source, study.modality, model.codec.shape)
     if model.schema is None:
         raise ArtifactError("the model is one of images, the study one of tables; run the study again")
-    dialect = read_columns(run.dataset).get("dialect")
-    return read_further_rows(source, model.schema, dialect and Dialect.restore(dialect))
+    about = read_columns(run.dataset)
+    dialect = about.get("dialect")
+    return read_further_rows(source, model.schema, dialect and Dialect.restore(dialect), about.get("null_words"))
 
 
 def _write(

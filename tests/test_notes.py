@@ -3,8 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
 from gansynth.artifacts import publish
-from gansynth.notes import MOST_NOTES, dataset_notes
+from gansynth.modalities.table.config import TableConfig
+from gansynth.modalities.table.survey import survey
+from gansynth.notes import MOST_NOTES, column_notes, dataset_notes, leaks, row_notes
 
 
 def test_notes_are_few_and_on_one_line_each_with_leaks_first(tmp_path: Path) -> None:
@@ -31,3 +36,22 @@ def test_images_without_anything_odd_have_none(tmp_path: Path) -> None:
     with publish(tmp_path / "dataset", "ingest", {}, {}) as draft:
         draft.counts.update(rows=5, exact_duplicates=0, near_duplicates=0, conflicting_labels=0, quarantined=0)
     assert dataset_notes(tmp_path / "dataset") == []
+
+
+def test_many_equal_rows_of_a_table_are_told_with_what_helps_if_they_are_different_cases() -> None:
+    few = "20 rows of the source repeat an earlier one; each such group stays on one side of every split"
+    many = few.replace("20 rows", "21 rows")
+    remedy = '; if equal rows are different cases, set modality.equal_rows = "keep"'
+    table = {"rows": 100, "columns": 3}
+    assert row_notes(table | {"exact_duplicates": 20}) == [f"{few}."]
+    assert row_notes(table | {"exact_duplicates": 21}) == [f"{many}{remedy}."]
+    assert row_notes({"rows": 100, "exact_duplicates": 21}) == [f"{many}."], "images have no such setting"
+
+
+def test_what_helps_against_a_leak_is_told_once() -> None:
+    label = [f"class {row % 2}" for row in range(100)]
+    table = pa.table({"paid": np.arange(100) % 2 + np.arange(100) / 1e4, "x": np.arange(100) % 7, "y": label})
+    about = {"findings": [finding._asdict() for finding in survey(table, TableConfig(label="y")).findings]}
+    remedy = "if it is not known when a class is to be told, drop it by modality.columns and run again"
+    assert leaks(about) == [f"paid: suspected leak, tells the label almost alone: AUC 1.000; {remedy}."]
+    assert column_notes(about) == leaks(about)

@@ -20,8 +20,8 @@ class FoundRows:
     Attributes:
         dataset: The usable rows; equal ones share a group.
         quarantine: `source` (where) and `reason` of each row that cannot be used.
-        about: For `columns.json`: `notes` on how it was read, the `dialect` of a CSV file, `findings` on columns, and
-            the `columns` with statistics.
+        about: For `columns.json`: `notes` on how it was read, the `dialect` of a CSV file, the `null_words` of
+            columns, `findings` on columns, and the `columns` with statistics.
         counts: For the manifest: `columns`, `nulls`, `dropped` columns and suspected `leaks`.
     """
 
@@ -58,6 +58,7 @@ def find_rows(source: TableSource, path: str, config: TableConfig) -> FoundRows:
         {
             "notes": source.notes,
             "dialect": source.dialect and source.dialect._asdict(),
+            "null_words": found.words,
             "findings": findings,
             "columns": found.statistics,
         },

@@ -7,12 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gansynth.ingestion.sniffing import NULLS
-from gansynth.modalities.table.rows import is_text
+from gansynth.modalities.table.cells import is_text
 
 CODE = r"^0\d+$"
 WHOLE = r"^[+-]?\d+$"
-SHORT_YEAR = r"^\d{1,2}\.\d{1,2}\.\d{2}$"
-ANY_SHORT_YEAR = r"^\d{1,3}/\d{1,2}/\d{1,2}( |$)|^\d{1,2}[./]\d{1,2}[./]\d{1,3}( |$)"
+SHORT_YEARS = {r"^\d{1,2}\.\d{1,2}\.\d{2}$": "%d.%m.%y", r"^\d{1,2}-[A-Za-z]{3}-\d{2}$": "%d-%b-%y"}
+"""How dates with years of two digits look, and their format."""
+ANY_SHORT_YEAR = r"^\d{1,3}/\d{1,2}/\d{1,2}( |$)|^\d{1,2}[./]\d{1,2}[./]\d{1,3}( |$)|[A-Za-z,][- ]*\d{1,3}( |$)"
 TOO_LARGE = 2.0**63
 """From here, Arrow reads whole numbers as float64, which makes some of them equal."""
 FULL_YEARS = -30_610_224_000
@@ -92,8 +93,9 @@ def _of_type(dtype: pa.DataType, text: pa.ChunkedArray) -> Looked:
     if pa.types.is_floating(dtype) and _all(text, WHOLE):
         return Looked(text, "whole numbers of 2^63 and more, read as text, so that none are rounded to equal ones")
     if pa.types.is_timestamp(dtype):
-        if _all(text, SHORT_YEAR):
-            return Looked(pc.strptime(text, "%d.%m.%y", "s"), "years of two digits, read as 1969 to 2068")
+        form = next((form for pattern, form in SHORT_YEARS.items() if _all(text, pattern)), "")
+        if form:
+            return Looked(pc.strptime(text, form, "s"), "years of two digits, read as 1969 to 2068")
         if _any(text, ANY_SHORT_YEAR):
             return Looked(text, "years of less than four digits beside others, read as text; write four digits")
     return Looked()

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from gansynth.errors import SourceError, shortened
-from gansynth.modalities.table.rows import MOSTLY_NUMBERS, Notation
+from gansynth.modalities.table.texts import LEAST_NUMBERS, MOSTLY_NUMBERS, NAMED_DATES, Notation, with_times_of_day
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MARKS = {",": "decimal comma", ".": "decimal point"}
@@ -33,8 +33,8 @@ NAME = re.compile(r"\s*[^\W\d]")
 """How a name begins: with a letter or an underscore."""
 NULLS = (*pa_csv.ConvertOptions().null_values, "None", "?")
 """What is read as no value. In the label column, only nothing is."""
+DIGIT = re.compile(r"\d")
 SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}( \d{1,2}:\d{2}(:\d{2})?)?")
-TIMES_OF_DAY = ("", " %H:%M", " %H:%M:%S")
 
 
 class Dialect(NamedTuple):
@@ -61,8 +61,8 @@ class Dialect(NamedTuple):
     @property
     def notation(self) -> Notation:
         """How its text writes numbers, and times that are not in ISO 8601."""
-        dates = ["%d.%m.%Y", "%Y/%m/%d", *filter(None, [self.slashed])]
-        return Notation(self.decimal, tuple(f"{date}{time}" for date in dates for time in TIMES_OF_DAY))
+        dates = ["%d.%m.%Y", "%Y/%m/%d", *filter(None, [self.slashed]), *NAMED_DATES]
+        return Notation(self.decimal, with_times_of_day(*dates))
 
     @property
     def note(self) -> str:
@@ -267,12 +267,17 @@ def _names(path: str, row: list[str]) -> tuple[str, ...]:
 
 
 def _slashed(columns: list[tuple[str, ...]]) -> str:
-    """Return the format of dates like 31/12/2020, if those of the sample agree on one."""
+    """Return the format of dates like 31/12/2020, if those of the sample agree on one.
+
+    They are looked for in columns of which they make up half, and nearly all of what has a digit: words such as
+    "unknown" stand beside dates too.
+    """
     days_first, months_first = False, False
     for column in columns:
         held = [cell.strip() for cell in column if cell.strip() not in NULLS]
         dates = [date for date in map(SLASHED.fullmatch, held) if date]
-        if dates and len(dates) >= MOSTLY_NUMBERS * len(held):
+        others = [cell for cell in held if DIGIT.search(cell)]
+        if dates and len(dates) >= max(LEAST_NUMBERS * len(held), MOSTLY_NUMBERS * len(others)):
             days_first |= any(int(date[1]) > 12 for date in dates)
             months_first |= any(int(date[2]) > 12 for date in dates)
     if days_first == months_first:

@@ -35,8 +35,8 @@ MOST_CLASSES = 5000
 """Of images. Class probabilities are held for every sample and class at once."""
 LEAST_SAMPLES = 3
 """Of each class: two to train with, and one to test by."""
-OF_INGESTION = {"kind", "size", "channels", "fit", "label", "columns", "equal_rows"}
-"""Settings of a modality that decide what is read; all others decide what is made of it."""
+OF_INGESTION = {"kind", "size", "channels", "fit", "label", "columns", "equal_rows", "most_categories"}
+"""Settings of a modality that decide what is read, or told of it; all others decide what is made of it."""
 
 
 def ingest(study: Study, run: Run, frame: pd.DataFrame | None = None) -> Path:

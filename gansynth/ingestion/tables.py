@@ -24,7 +24,7 @@ from gansynth.ingestion.readers import parquet_parts
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import refuse_archive
 from gansynth.ingestion.text_tables import read_text_table
-from gansynth.modalities.table.rows import PLAIN, Notation
+from gansynth.modalities.table.texts import PLAIN, Notation
 from gansynth.samples import Indices
 
 SKLEARN_PREFIX = "sklearn:"
@@ -137,9 +137,10 @@ def read_csv(path: str, label: str = "", expected: Expected | None = None) -> Ta
 
     Blanks around a value do not belong to it. Empty values and the usual words for none (NA, null, None, ? and so on)
     are nulls; in the column `label`, only empty values are. Digits are text where some have a leading zero, or stand
-    for whole numbers of 2^63 and more. Dates are ISO 8601, 31.12.2020, or 31/12/2020 in the order of day and month that
-    the sample tells, or else the expected dialect, with a time of day (10:30 or 10:30:59) or without; where all years
-    of a column have two digits, 31.12.20. Rows with too many or too few values are set aside.
+    for whole numbers of 2^63 and more. Dates are ISO 8601, 31.12.2020, 31-Dec-2020, 31 December 2020, Dec 31, 2020, or
+    31/12/2020 in the order of day and month that the sample tells, or else the expected dialect, with a time of day
+    (10:30 or 10:30:59) or without; where all years of a column have two digits, 31.12.20 or 31-Dec-20. Rows with too
+    many or too few values are set aside.
 
     Raises:
         SourceError: It cannot be read, is no text, its rows do not fit its header, or a stray quotation mark takes in

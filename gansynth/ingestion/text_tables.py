@@ -12,7 +12,7 @@ from gansynth.ingestion.damage import DAMAGE
 from gansynth.ingestion.quotes import refuse_stray_quotes
 from gansynth.ingestion.second_look import look_again
 from gansynth.ingestion.sniffing import NULLS, Dialect, Expected, sniff
-from gansynth.modalities.table.rows import is_text
+from gansynth.modalities.table.cells import is_text
 
 
 class TextTable(NamedTuple):

@@ -3,7 +3,7 @@
 Nothing is left out: a row that cannot be read stands in its place, with the reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,14 +19,11 @@ from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
 from gansynth.ingestion.tables import TableSource, choose_table_format, format_of_files, read_table
 from gansynth.modalities.image.config import ImageConfig
-from gansynth.modalities.table.cells import listed, to_cells, value_type
+from gansynth.modalities.table.cells import is_text, listed, to_cells, value_type
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
-from gansynth.modalities.table.rows import is_text, prepare
-from gansynth.samples import Schema, Values
+from gansynth.modalities.table.rows import prepare
+from gansynth.samples import Column, Schema, Values
 from gansynth.sections import is_named
-
-KINDS: dict[str, Literal["numeric", "datetime"]] = {"numeric": "numeric", "integer": "numeric", "datetime": "datetime"}
-"""As what columns are prepared: whether their text stands for numbers or times. All others are categories."""
 
 
 class Further(NamedTuple):
@@ -51,13 +48,15 @@ class FurtherRows(NamedTuple):
     notes: list[str]
 
 
-def read_further_rows(path: str, schema: Schema, dialect: Dialect | None = None) -> FurtherRows:
+def read_further_rows(
+    path: str, schema: Schema, dialect: Dialect | None = None, null_words: Mapping[str, Sequence[str]] | None = None
+) -> FurtherRows:
     """Read a table, CSV or Parquet, with the columns of a schema; others, also the label's, are passed over.
 
     Cells are read as `Column` says, and CSV like the file of this dialect where its own text leaves open how; where it
-    is written otherwise, a note says so. A category that a column lacks has the position behind its last one. A row is
-    set aside with its reason if a number is infinite or text where a number or time belongs, or if it has too many or
-    too few values.
+    is written otherwise, a note says so. The words that were nulls in a column of the training data are so here, and no
+    others. A category that a column lacks has the position behind its last one. A row is set aside with its reason if a
+    number is infinite or text where a number or time belongs, or if it has too many or too few values.
 
     Raises:
         SourceError: There is no such file, it cannot be read, or it lacks a column or has one of another type.
@@ -76,10 +75,9 @@ def read_further_rows(path: str, schema: Schema, dialect: Dialect | None = None)
             f"{path}: lacks the column {missing[0]!r}, which the model knows; it has"
             f" {listed(source.table.column_names)}"
         )
-    kinds = tuple(
-        ColumnSetting(name=column.name, kind=KINDS.get(column.kind, "categorical")) for column in schema.columns
-    )
-    prepared = prepare(source.table.select(names), TableConfig(label=schema.label.name, columns=kinds), source.notation)
+    kinds = tuple(ColumnSetting(name=column.name, kind=_kind(column)) for column in schema.columns)
+    config = TableConfig(label=schema.label.name, columns=kinds)
+    prepared = prepare(source.table.select(names), config, source.notation, null_words or {})
     usable = np.ones(source.table.num_rows, dtype=np.bool_)
     usable[list(prepared.unusable)] = False
     try:
@@ -93,6 +91,19 @@ def read_further_rows(path: str, schema: Schema, dialect: Dialect | None = None)
             notes.append(f"{column.name}: {unknown:,} of {len(cells):,} values are no category that the model knows")
     places, problems = _in_order(source, prepared.unusable)
     return FurtherRows(len(places), iter([Further(places, problems, cells)]), notes)
+
+
+def _kind(column: Column) -> Literal["numeric", "integer", "datetime", "categorical"]:
+    """Return as what a column is prepared: whether its text stands for numbers, times of day or times."""
+    match column.kind:
+        case "integer" if pa.types.is_time(value_type(column)):
+            return "integer"
+        case "integer" | "numeric":
+            return "numeric"
+        case "datetime":
+            return "datetime"
+        case _:
+            return "categorical"
 
 
 def _read_table(path: str, schema: Schema, dialect: Dialect | None) -> TableSource:

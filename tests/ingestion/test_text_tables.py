@@ -9,6 +9,7 @@ from gansynth.ingestion import ingest
 from gansynth.ingestion.tables import TableSource, read_csv
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.rows import prepare
+from gansynth.notes import read_columns
 from gansynth.runs import Run
 from gansynth.study import Study
 
@@ -109,7 +110,24 @@ def test_years_of_two_digits_are_read_as_strptime_reads_them(tmp_path: Path) -> 
     assert source.notes[1] == "x: years of two digits, read as 1969 to 2068"
 
 
-@pytest.mark.parametrize("dates", [["24.12.20", "24.12.2020"], ["20/12/24", "20/12/25"], ["1.2.3", "1.10.2"]])
+def test_dates_with_names_of_months_are_dates(tmp_path: Path) -> None:
+    rows = [
+        "24-Dec-2020,24 December 2020,24-dec-20",
+        '1-May-1968,"May 1, 1968",1-May-68',
+        ",,",
+        ",29 Feb 2072,29-Feb-72",
+    ]
+    source = read(tmp_path, rows, "x,town,class")
+    first, second, third = (source.table[name].cast(pa.date32()).to_pylist() for name in ("x", "town", "class"))
+    assert first == [date(2020, 12, 24), date(1968, 5, 1), None, None]
+    assert second == [date(2020, 12, 24), date(1968, 5, 1), None, date(2072, 2, 29)]
+    assert third == [date(2020, 12, 24), date(2068, 5, 1), None, date(1972, 2, 29)]
+    assert source.notes[1:] == ["class: years of two digits, read as 1969 to 2068"]
+
+
+@pytest.mark.parametrize(
+    "dates", [["24-Dec-20", "24-Dec-2020"], ["24.12.20", "24.12.2020"], ["20/12/24", "20/12/25"], ["1.2.3", "1.10.2"]]
+)
 def test_years_of_two_digits_that_are_not_certain_stay_text(tmp_path: Path, dates: list[str]) -> None:
     source = read(tmp_path, [f"{date},a,yes" for date in dates])
     assert source.table["x"].to_pylist() == dates
@@ -150,3 +168,12 @@ def test_long_names_are_shortened_in_errors(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"class 'long long .*…' of .* has 1 usable sample\(s\)") as caught:
         ingest(study, Run(tmp_path / "run"))
     assert len(str(caught.value)) < 500
+
+
+def test_what_is_told_of_categories_follows_the_setting(tmp_path: Path) -> None:
+    source = {"path": text(tmp_path, [f"{row * 0.5},town {row % 150},{'ab'[row % 2]}" for row in range(ROWS)])}
+    for most, told in ((100, ["rare"]), (200, []), (100, ["rare"])):
+        modality = {"kind": "table", "label": "class", "most_categories": most}
+        study = Study.model_validate({"name": "s", "source": source, "modality": modality})
+        about = read_columns(ingest(study, Run(tmp_path / "run")))
+        assert [finding["what"] for finding in about["findings"]] == told

@@ -4,12 +4,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import write_csv
 
 from gansynth.errors import SourceError
 from gansynth.ingestion.rows import FoundRows, read_rows
 from gansynth.ingestion.sniffing import Dialect
 from gansynth.ingestion.unlabelled import FurtherRows, read_further_rows
+from gansynth.modalities.table.cells import to_arrow
 from gansynth.modalities.table.config import TableConfig
 
 DAY_FIRST = "read unlike the training data: dates like 31/12/2020 month first, not day first"
@@ -24,7 +28,7 @@ def read(folder: Path, content: str, training: str) -> FurtherRows:
     about = json.loads(json.dumps(found.about))  # as columns.json holds it
     schema = found.dataset.samples.schema
     assert schema is not None
-    return read_further_rows(str(folder / "new.csv"), schema, Dialect.restore(about["dialect"]))
+    return read_further_rows(str(folder / "new.csv"), schema, Dialect.restore(about["dialect"]), about["null_words"])
 
 
 def dated(folder: Path, *days: str) -> FurtherRows:
@@ -118,7 +122,9 @@ def taken(folder: Path, content: str, **kinds: str) -> FoundRows:
 
 @pytest.mark.parametrize("delimiter", [POINT, COMMA])
 @pytest.mark.parametrize("kinds", [{}, {"x": "numeric", "when": "datetime"}])
-@pytest.mark.parametrize("dates", ["{:02}.{:02}.2023", "2023-{1:02}-{0:02}", "{:02}/{:02}/2023", "{}.{}.2023 10:05"])
+@pytest.mark.parametrize(
+    "dates", ["{:02}.{:02}.2023", "2023-{1:02}-{0:02}", "{:02}/{:02}/2023", "{}.{}.2023 10:05", "{}-Jul-20{:02}"]
+)
 def test_one_odd_cell_does_not_make_numbers_or_dates_text(
     tmp_path: Path, delimiter: str, kinds: dict[str, str], dates: str
 ) -> None:
@@ -129,6 +135,65 @@ def test_one_odd_cell_does_not_make_numbers_or_dates_text(
     assert [column.kind for column in others.schema.columns] == ["numeric", "datetime"]
     np.testing.assert_array_equal(others.values, np.delete(samples.values, 7, axis=0))
     assert [finding["what"] for finding in odd.about["findings"]] == ([] if kinds else ["mixed"] * 2)
+
+
+@pytest.mark.parametrize("delimiter", [POINT, COMMA])
+@pytest.mark.parametrize("dates", ["{:02}.{:02}.2023", "{:02}/{:02}/2023", "{:02} March 20{:02}"])
+def test_words_that_were_nulls_in_training_are_so_where_rows_are_scored(
+    tmp_path: Path, delimiter: str, dates: str
+) -> None:
+    header, *rows = measured(delimiter, dates=dates).splitlines()
+    worded = [delimiter.join(["unknown", "-", "a"]) if number % 5 == 0 else row for number, row in enumerate(rows)]
+    training = "\n".join([header, *worded, ""])
+    found = taken(tmp_path, training)
+    samples = found.dataset.samples
+    assert found.quarantine == []
+    assert [column.kind for column in samples.columns] == ["numeric", "datetime"]
+    assert np.isnan(samples.values).sum(0).tolist() == [12, 12]
+    assert found.about["null_words"] == {"x": ("unknown",), "when": ("-",)}
+    (part,) = read(tmp_path, training, training).parts
+    np.testing.assert_array_equal(part.values, samples.values)
+    # in a file of one row, of nulls alone, with a word that is another column's, and with words that were not known
+    for new, problem in (
+        ("unknown;-", ""),
+        ("-;-", "x: '-' is no number"),
+        ("often;-", "x: 'often' is no number"),
+        ("often;-\noften;-", "x: 'often' is no number"),
+    ):
+        content = f"x;when\n{new}\n".replace(";", delimiter)
+        (part,) = read(tmp_path, content, training).parts
+        assert set(part.problems) == {problem}
+        np.testing.assert_array_equal(part.values, np.full((0 if problem else 1, 2), np.nan))
+
+
+@pytest.mark.parametrize("unit", [pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")], ids=str)
+def test_times_of_day_from_parquet_are_read_again_from_csv(tmp_path: Path, unit: pa.DataType) -> None:
+    seconds = pa.array([row * 997 % 86_400 for row in range(60)], pa.int32()).cast(pa.time32("s"))
+    at = pa.chunked_array([seconds.cast(unit)])
+    table = pa.table({"at": at, "x": [row / 4 for row in range(60)], "y": ["a", "b"] * 30})
+    pq.write_table(table, tmp_path / "training.parquet")
+    found = read_rows(str(tmp_path / "training.parquet"), "parquet", TableConfig(label="y")).dataset.samples
+    assert found.schema is not None
+    back = to_arrow(found.values, found.columns)
+    write_csv(back, tmp_path / "new.csv")
+    (part,) = read_further_rows(str(tmp_path / "new.csv"), found.schema, None, {}).parts
+    assert set(part.problems) == {""}
+    np.testing.assert_array_equal(part.values, found.values)
+    # a cell that is none, and a table of text
+    odd = back.set_column(0, "at", pa.array(["25:00:00", *back["at"].cast(pa.string()).to_pylist()[1:]]))
+    for name, write in (("odd.csv", write_csv), ("odd.parquet", pq.write_table)):
+        write(odd, tmp_path / name)
+        (part,) = read_further_rows(str(tmp_path / name), found.schema, None, {}).parts
+        assert [problem for problem in part.problems if problem] == ["at: '25:00:00' is no time of day"]
+        np.testing.assert_array_equal(part.values, found.values[1:])
+    # ingested as they are
+    write_csv(back.append_column("y", table["y"]), tmp_path / "again.csv")
+    again = read_rows(str(tmp_path / "again.csv"), "csv", TableConfig(label="y")).dataset.samples
+    assert (again.columns[0].kind, again.columns[0].dtype) == ("integer", "time32[s]")
+    assert (
+        to_arrow(again.values, again.columns)["at"].cast(pa.string()).to_pylist()
+        == seconds.cast(pa.string()).to_pylist()
+    )
 
 
 @pytest.mark.parametrize("delimiter", [POINT, COMMA])

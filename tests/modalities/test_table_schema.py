@@ -154,6 +154,9 @@ def test_text_that_is_taken_for_ids_is_told_with_what_helps(pattern: str, remedy
         ("€{}", "numbers with signs or thousands separators", "write its numbers without signs"),
         ("{},5", "numbers with decimal commas", "write its numbers with a decimal point"),
         ("{}/02/2020", "times", "write its times as 2020-12-31 10:00"),
+        ("{}-Feb-20", "times", "write its times as 2020-12-31 10:00"),
+        ("May {}, 99", "times", "write its times as 2020-12-31 10:00"),
+        ("{} dec", "", ""),
         ("size {}", "", ""),
         ("0{}", "", ""),
     ],
@@ -167,6 +170,51 @@ def test_text_that_looks_like_numbers_is_told_where_it_becomes_categories(
     reasons = told(found, "text")
     assert set(reasons) == ({"text"} if looks else set())
     assert all(one.startswith(f"looks like {looks}, but is text") and remedy in one for one in reasons.values())
+
+
+def test_categories_that_no_generator_tells_apart_are_told() -> None:
+    towns = [f"town {row % 150}" for row in range(ROWS)]
+    table = pa.table({"town": towns, "known": towns, "few": [row % 100 for row in range(ROWS)], LABEL: HALF})
+    columns = (setting("known", "categorical"), setting("few", "categorical"))
+    config = TableConfig(label=LABEL, columns=columns)
+    reason = (
+        "150 categories, of which networks tell the 100 most frequent apart; all rarer ones are drawn as the most"
+        " frequent of them; if they matter, raise modality.most_categories"
+    )
+    assert told(survey(table, config), "rare") == {"town": reason, "known": reason}
+    assert told(survey(table, config.model_copy(update={"most_categories": 150})), "rare") == {}
+
+
+def test_whole_numbers_that_look_like_dates_are_told_so_and_kept() -> None:
+    days = pd.date_range("1999-01-01", periods=ROWS, freq="9D").strftime("%Y%m%d").astype(int).tolist()
+    found = look(
+        day=days,
+        nulls=[float("nan") if row % 7 == 0 else float(day) for row, day in enumerate(days)],
+        known=days,
+        few=[days[row % 20] for row in range(ROWS)],
+        none=[*days[:-1], 19990229],
+        early=[18000101 + row % 28 for row in range(ROWS)],
+        settings=(setting("known", "integer"),),
+    )
+    assert set(kinds(found)) == {"day", "nulls", "known", "few", "none", "early"}
+    assert kinds(found)["day"] == "integer"
+    reasons = told(found, "dates")
+    assert set(reasons) == {"day", "nulls"}
+    assert reasons["day"] == (
+        "looks like dates such as 19990101, but is whole numbers and so taken as numbers; write its dates as"
+        " 2020-12-31, or make it integer in modality.columns"
+    )
+
+
+@pytest.mark.parametrize("form", ["%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d %b %Y %H:%M"])
+def test_text_with_names_of_months_is_read_as_times(form: str) -> None:
+    days = pd.date_range("2020-01-01", periods=ROWS, freq="5D")
+    texts = with_words(days.strftime(form).tolist(), "unknown")
+    texts[3] = texts[3].upper()
+    found = look(when=texts)
+    assert kinds(found) == {"when": "datetime"}
+    back = to_arrow(found.samples.values, found.samples.columns)["when"].to_pylist()
+    assert back == [None if row % 5 == 0 else day for row, day in enumerate(days.to_pydatetime())]
 
 
 @pytest.mark.parametrize(
@@ -264,6 +312,133 @@ def test_rows_without_a_label_or_with_an_infinite_number_are_set_aside() -> None
     assert to_arrow(found.samples.values, found.samples.columns)["x"].to_pylist() == [0.0, None, 5.0]
 
 
+REMEDY = "if such a word is a value, make the column categorical in modality.columns"
+
+
+def with_words(cells: list[str], *words: str, every: int = 5) -> list[str]:
+    """Return texts of which every fifth is one of some words, in turn."""
+    return [words[row // every % len(words)] if row % every == 0 else cell for row, cell in enumerate(cells)]
+
+
+@pytest.mark.parametrize("words", [("unknown",), ("-", "n.a."), (".", "?", "none"), ("NaN",), ("k. A.",)])
+def test_words_that_recur_among_numbers_or_times_are_nulls(words: tuple[str, ...]) -> None:
+    numbers = [f"{row / 4}" for row in range(ROWS)]
+    days = [f"2020-{row % 12 + 1:02}-{row % 28 + 1:02}" for row in range(ROWS)]
+    found = look(
+        x=with_words(numbers, *words),
+        blanks=with_words(numbers, *(f" {word} " for word in words)),
+        when=with_words(days, *words),
+        asked=with_words(numbers, *words, every=2),
+        day=with_words(days, *words, every=2),
+        settings=(setting("asked", "numeric"), setting("day", "datetime")),
+    )
+    assert kinds(found) == {
+        "x": "numeric",
+        "blanks": "numeric",
+        "when": "datetime",
+        "asked": "numeric",
+        "day": "datetime",
+    }
+    assert found.unusable == {}
+    back = to_arrow(found.samples.values, found.samples.columns)
+    assert back["x"].to_pylist() == [None if row % 5 == 0 else row / 4 for row in range(ROWS)]
+    assert back["blanks"] == back["x"]
+    assert [back[name].null_count for name in ("when", "asked", "day")] == [ROWS // 5, ROWS // 2, ROWS // 2]
+    assert set(found.words) == set(kinds(found))
+    assert all(set(held) == set(words) for held in found.words.values())
+    reasons = told(found, "mixed")
+    assert reasons["x"].startswith("text read as numbers; '")
+    assert reasons["when"].startswith("text read as times; '")
+    assert all(f"{word!r} (" in reasons["x"] for word in words)
+    assert reasons["x"].endswith(f"read as null; {REMEDY}")
+    assert reasons["asked"].endswith("read as null")
+
+
+@pytest.mark.parametrize(
+    ("form", "dtype"),
+    [("{:02}:{:02}", "time32[s]"), ("{}:{:02}:30.250", "time32[ms]"), ("{:02}:{:02}:00.000001", "time64[us]")],
+)
+def test_text_of_times_of_day_is_read_as_such(form: str, dtype: str) -> None:
+    texts = with_words([form.format(row % 24, row % 60) for row in range(ROWS)], "unknown")
+    texts[3] = "24:00"
+    found = look(at=texts, asked=texts, settings=(setting("asked", "integer"),))
+    assert kinds(found) == {"at": "integer", "asked": "integer"}
+    assert found.unusable == {3: "at: '24:00' is no time of day"}
+    assert {column.dtype for column in found.samples.columns} == {dtype}
+    assert np.isnan(found.samples.values).sum(0).tolist() == [ROWS // 5] * 2
+    assert told(found, "mixed")["at"].startswith("text read as times of day; 'unknown' (40 rows) read as null")
+    back = to_arrow(found.samples.values, found.samples.columns)["at"].cast(pa.string()).to_pylist()
+    assert back[1].startswith("01:01:")
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [pa.time32("s"), pa.time64("ns"), pa.duration("ms"), pa.date32(), pa.timestamp("us", "Europe/Berlin")],
+    ids=str,
+)
+def test_times_may_be_categories(dtype: pa.DataType) -> None:
+    whole = pa.array([row % 7 for row in range(ROWS)], pa.int32())
+    values = whole.cast(dtype) if dtype.bit_width == 32 else whole.cast(pa.int64()).cast(dtype)
+    found = look(at=values, settings=(setting("at", "categorical"),))
+    assert kinds(found) == {"at": "categorical"}
+    back = to_arrow(found.samples.values, found.samples.columns)["at"]
+    assert back.combine_chunks() == values
+    found = look(at=values.dictionary_encode(), settings=(setting("at", "categorical"),))
+    back = to_arrow(found.samples.values, found.samples.columns)["at"]
+    assert back.combine_chunks().dictionary_decode() == values
+
+
+def test_odd_cells_beside_words_for_none_are_set_aside() -> None:
+    texts = with_words([f"{row / 4}" for row in range(ROWS)], "unknown")
+    texts[7], texts[8] = "many", "1O5"
+    found = look(x=texts, asked=texts, settings=(setting("asked", "numeric"),))
+    assert found.unusable == {7: "x: 'many' is no number", 8: "x: '1O5' is no number"}
+    assert told(found, "mixed") == {
+        "x": f"text read as numbers; 'unknown' (40 rows) read as null; {REMEDY}; 2 row(s) with other text set aside",
+        "asked": "text read as numbers; 'unknown' (40 rows) read as null",
+    }
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        with_words([f"{row % 20}" for row in range(ROWS)], "unknown"),
+        with_words([f"{row}" for row in range(ROWS)], "S", "M", "L", "XL"),
+        with_words([f"{row // 2}" if row % 2 else "often" for row in range(ROWS)], "unknown"),
+        with_words([f"0{row % 90}" for row in range(ROWS)], "unknown"),
+        with_words([f"{row // 2}" for row in range(ROWS)], "9a", "9b"),
+        with_words([f"{row // 2}" for row in range(ROWS)], *(f"word {word}" for word in WORDS)),
+        with_words(["yes" if row % 2 else "no" for row in range(ROWS)], "3"),
+    ],
+    ids=["few numbers", "many words", "mostly words", "codes", "digits in words", "text", "no numbers"],
+)
+def test_other_text_among_numbers_keeps_them_text(texts: list[str]) -> None:
+    found = look(x=texts, y=RANDOM.normal(size=ROWS))
+    assert found.unusable == {}
+    assert told(found, "mixed") == {}
+    assert found.words == {}
+
+
+def test_a_column_of_words_is_no_column_of_nulls_because_it_is_called_numeric() -> None:
+    with pytest.raises(SourceError, match="no usable row among its 200; row 1 x: 'yes' is no number"):
+        look(x=["yes", "no"] * (ROWS // 2), settings=(setting("x", "numeric"),))
+
+
+@pytest.mark.parametrize("name", ["amount {EUR}", "a{", "}", "{}", "{0!r}", "{!r}", "100 %s"])
+def test_a_column_may_have_any_name(name: str) -> None:
+    numbers = [row / 4 for row in range(ROWS)]
+    texts = ["much {0}" if row == 3 else f"{number}" for row, number in enumerate(numbers)]
+    for values, asked, problem in (
+        (texts, (), "'much {0}' is no number"),
+        (texts, (setting(name, "numeric"),), "'much {0}' is no number"),
+        ([math.inf if row == 3 else number for row, number in enumerate(numbers)], (), "inf is infinite, or as"),
+        ([0.5 if row == 3 else row % 9 for row in range(ROWS)], (setting(name, "integer"),), "0.5 is no whole number"),
+    ):
+        found = look(asked, **{name: values})
+        assert list(found.unusable) == [3]
+        assert found.unusable[3].startswith(f"{name}: {problem}")
+
+
 def test_labels_are_classes_in_their_order() -> None:
     x = RANDOM.normal(size=4)
     assert look(x=x, label=["b", "a", "b", "a"]).samples.class_names == ("a", "b")
@@ -275,6 +450,17 @@ def test_labels_are_classes_in_their_order() -> None:
         to_arrow(found.samples.labels[:, None].astype(float), (found.samples.schema.label,))[LABEL].to_pylist()[0]
         is True
     )
+
+
+def test_classes_that_differ_by_case_or_blanks_alone_are_told() -> None:
+    label = [("Yes", "yes", " YES ", "no", "to pay", "To  pay", "{other}")[row % 7] for row in range(ROWS)]
+    found = look(x=RANDOM.normal(size=ROWS), label=label)
+    assert len(found.samples.class_names) == 7
+    assert told(found, "alike") == {
+        LABEL: "classes ' YES ' / 'Yes' / 'yes', 'To  pay' / 'to pay' differ by case or blanks alone; if they are the"
+        " same, write them alike"
+    }
+    assert told(look(x=RANDOM.normal(size=ROWS)), "alike") == {}
 
 
 def test_a_column_that_is_no_label_is_refused() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from gansynth.modalities.table.cells import Cells, is_clock, value_type
+from gansynth.modalities.table.cells import NANOSECONDS, Cells, is_clock, value_type
 from gansynth.samples import Column
 
 Counts = npt.NDArray[np.integer]
@@ -18,7 +18,6 @@ SPIKE_SHARE = 0.05
 SPIKE_ROWS = 8
 UNITS = (86_400_000_000_000, 3_600_000_000_000, 60_000_000_000, 1_000_000_000, 1_000_000, 1_000, 1)
 """Day, hour, minute, second, millisecond, microsecond and nanosecond, in nanoseconds."""
-NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 @dataclass(frozen=True)

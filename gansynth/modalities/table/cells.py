@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,6 +14,9 @@ from gansynth.samples import Column
 Cells = npt.NDArray[np.float64]
 
 MICROSECONDS = pa.timestamp("us")
+NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+"""In each unit of Arrow's times, the coarsest first."""
+OF_DAY = r"^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?$"
 DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>")
 ZONED = re.compile(r"timestamp\[(\w+), tz=(.+)\]")
 DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d+), (-?\d+)\)")
@@ -105,6 +109,18 @@ def times(array: pa.ChunkedArray) -> Cells:
     return _floats(whole.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64()))
 
 
+def clocks(texts: pa.Array) -> pa.Array:
+    """Return text as times of day, in the coarsest unit that holds them all; what is none is null."""
+    held = pc.if_else(pc.match_substring_regex(texts, OF_DAY), texts, pa.scalar(None, texts.type))
+    held = pc.replace_substring_regex(held, r"^(\d+:\d+)$", r"\1:00").to_pandas()
+    spans = pd.to_timedelta(held, errors="coerce").astype("timedelta64[ns]").to_numpy()
+    nulls = np.isnat(spans)
+    counts = np.where(nulls, 0, spans.astype(np.int64))
+    unit, length = next((unit, length) for unit, length in NANOSECONDS.items() if not np.any(counts % length))
+    whole = pa.array(counts // length, mask=nulls)
+    return whole.cast(pa.int32()).cast(pa.time32(unit)) if unit in {"s", "ms"} else whole.cast(pa.time64(unit))
+
+
 def arrow_type(dtype: str) -> pa.DataType:
     """Return the Arrow type that is written like this."""
     if match := DICTIONARY.fullmatch(dtype):
@@ -123,6 +139,26 @@ def value_type(column: Column) -> pa.DataType:
     return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
 
 
+def is_text(dtype: pa.DataType) -> bool:
+    """Whether a type is text, with or without a dictionary."""
+    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+    return bool(pa.types.is_string(values) or pa.types.is_large_string(values) or pa.types.is_string_view(values))
+
+
+def family_of(dtype: pa.DataType) -> str:
+    """Return what a type holds, with or without a dictionary of it; empty if nothing that a column may be."""
+    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+    tests = {
+        "boolean": (pa.types.is_boolean,),
+        "whole": (pa.types.is_integer,),
+        "number": (pa.types.is_floating, pa.types.is_decimal),
+        "text": (is_text,),
+        "time": (pa.types.is_date, pa.types.is_timestamp),
+        "clock": (pa.types.is_time, pa.types.is_duration),
+    }
+    return next((family for family, types in tests.items() if any(test(values) for test in types)), "")
+
+
 def is_clock(dtype: pa.DataType) -> bool:
     """Whether a type is that of times of day or durations."""
     return bool(pa.types.is_time(dtype) or pa.types.is_duration(dtype))
@@ -133,7 +169,7 @@ def _read(array: pa.ChunkedArray, column: Column, *, lenient: bool) -> Cells:
         if column.kind == "datetime":
             return times(array)
         if pa.types.is_time(array.type):  # Parquet has no seconds: there they have become milliseconds
-            array = pa.chunked_array([plain(array).cast(value_type(column))])
+            array = pa.chunked_array([plain(array).cast(value_type(column), safe=False)])
         if not column.categories:
             # what float32 or Arrow's own conversion of decimals adds to 0.1 is no digit of the source
             return numbers(array) if column.decimals is None else np.round(numbers(array), column.decimals)
@@ -190,9 +226,14 @@ def _decimals(filled: Cells, nulls: npt.NDArray[np.bool_], dtype: pa.DataType) -
 
 
 def _categories(positions: pa.Array, categories: tuple[str, ...], dtype: pa.DataType) -> pa.Array:
+    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
     names = pa.array(categories, pa.string())
+    # Arrow casts no text to these
+    if pa.types.is_time(values):
+        names = clocks(names)
+    elif pa.types.is_duration(values):
+        names = names.cast(pa.int64())
+    names = names.cast(values)
     if pa.types.is_dictionary(dtype):
-        return pa.DictionaryArray.from_arrays(
-            positions.cast(dtype.index_type), names.cast(dtype.value_type), ordered=dtype.ordered
-        )
-    return names.take(positions).cast(dtype)
+        return pa.DictionaryArray.from_arrays(positions.cast(dtype.index_type), names, ordered=dtype.ordered)
+    return names.take(positions)

@@ -14,7 +14,7 @@ class ColumnSetting(Settings):
     name: str = Field(description="The column's name in the source.")
     kind: Literal["numeric", "integer", "boolean", "ordinal", "categorical", "datetime", "drop"] = Field(
         description="What its values are; `drop` leaves the column out. Rows with a value that is no such number or"
-        " time are set aside with their reason."
+        " time are set aside with their reason; words that recur there, such as `unknown`, are nulls."
     )
     order: tuple[str, ...] = Field(
         default=(), description="All values of an ordinal column as text, the lowest first; for no other kind."

@@ -1,45 +1,35 @@
 """Which rows of a table can be used: labelled, finite, and of the kinds that were asked for."""
 
-import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gansynth.errors import shortened
-from gansynth.modalities.table.cells import numbers, plain
+from gansynth.formats import listed, plural
+from gansynth.modalities.table.cells import is_text, numbers, plain
 from gansynth.modalities.table.config import TableConfig
+from gansynth.modalities.table.texts import (
+    CLOCK,
+    NUMBER,
+    PLAIN,
+    TIME,
+    WHAT,
+    Mask,
+    Notation,
+    Reading,
+    given_reading,
+    infer_reading,
+    parse,
+    trimmed,
+)
 
-Mask = npt.NDArray[np.bool_]
-
-NUMBER = "number"
-TIME = "time in ISO 8601"
-WHAT = {"numeric": NUMBER, "integer": NUMBER, "datetime": TIME}
-"""As what the text of a column is read whose kind is given."""
-PLURAL = {NUMBER: "numbers", TIME: "times"}
-MOSTLY_NUMBERS = 0.95
-FEW_NUMBERS = 20
-CODE = re.compile(r"\s*[+-]?(0\d|\d{19,}\s*$)")
-"""Digits that start with a zero, or are more than float64 can tell apart."""
-THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$"
-"""What may be a whole number with separators, where the decimal mark is a comma."""
-DATE = r"^\d{4}-\d{2}-\d{2}|^\d{1,4}[./]\d{1,2}[./]\d{1,4}"
-"""How dates begin: ISO 8601 alone also knows plain years, which are rather numbers."""
+PLURAL = {NUMBER: "numbers", TIME: "times", CLOCK: "times of day"}
+IF_VALUE = "if such a word is a value, make the column categorical in modality.columns"
 LARGEST = 1e300
 """Differences of larger numbers may be infinite."""
-
-
-class Notation(NamedTuple):
-    """How text writes numbers and times: the decimal mark, and formats beside ISO 8601."""
-
-    decimal: str = "."
-    times: tuple[str, ...] = ()
-
-
-PLAIN = Notation()
 
 
 class Prepared(NamedTuple):
@@ -49,25 +39,37 @@ class Prepared(NamedTuple):
         table: All rows; NaN is null.
         unusable: Why a row cannot be used, by its position.
         mixed: What was done to text columns that are mostly numbers or times, by name.
+        words: By name, the texts of such columns that are nulls.
     """
 
     table: pa.Table
     unusable: dict[int, str]
     mixed: dict[str, str]
+    words: dict[str, tuple[str, ...]]
 
 
-def prepare(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) -> Prepared:
+def prepare(
+    table: pa.Table,
+    config: TableConfig,
+    notation: Notation = PLAIN,
+    words: Mapping[str, Sequence[str]] | None = None,
+) -> Prepared:
     """Convert text that stands for numbers or times, and find the rows that cannot be used.
 
     Unusable is a row without a label, with an infinite number (or one beyond 1e300), with a time beyond 64 bits of
-    microseconds, or with a value that is not of the kind that its column was given. Text is read as numbers without
-    being asked if at least 95 % of its values are numbers, more than 20 of them distinct, none with a leading zero and
-    no whole one of 19 digits or more, for then they are hardly codes; and as times if at least 95 % of its values are
-    dates, with a time of day or without, more than 20 of them distinct.
+    microseconds, or with a value that is not of the kind that its column was given. Text is read as numbers or times
+    without being asked where `infer_reading` says so. In text that is read so, asked or not, words such as "unknown"
+    that recur are nulls.
+
+    Args:
+        table: As it was read.
+        config: Its label, and the kinds that are given.
+        notation: How its text writes numbers and times.
+        words: The nulls among the text of columns whose kind is given, by name, where they need not be found.
     """
     kinds: dict[str, str] = {column.name: column.kind for column in config.columns}
-    unusable: dict[int, str] = {}
-    mixed: dict[str, str] = {}
+    prepared = Prepared(table, {}, {}, {})
+    unusable = prepared.unusable
     columns: dict[str, pa.ChunkedArray] = {}
     for name, values_read in zip(table.column_names, table.columns, strict=True):
         array, kind = _without_nan(values_read), kinds.get(name, "")
@@ -75,27 +77,22 @@ def prepare(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) ->
             if pa.types.is_float16(array.type):  # which Arrow cannot count
                 array = array.cast(pa.float32())
             _set_aside(unusable, _blank(array), "has no label")
-        elif is_text(array.type) and (what := WHAT.get(kind, "") if kind else _mostly(array, notation)):
-            before = len(unusable)
-            array = _convert(array, name, what, notation, unusable)
-            if not kind:
-                mixed[name] = f"text read as {PLURAL[what]}; {len(unusable) - before} row(s) with other text set aside"
+        elif is_text(array.type) and (not kind or kind in WHAT):
+            texts = trimmed(array)
+            known = None if words is None else words.get(name, ())
+            reading = given_reading(texts, kind, notation, known) if kind else infer_reading(texts, notation)
+            if reading:
+                array = _convert(texts, name, reading, notation, prepared, is_asked=bool(kind))
         if kind != "drop":
-            _set_aside(unusable, _beyond_microseconds(array), f"{name}: is a time beyond 64 bits of microseconds")
+            _set_aside(unusable, _beyond_microseconds(array), "is a time beyond 64 bits of microseconds", name)
         if pa.types.is_floating(array.type) and kind != "drop":
             values = numbers(array)
-            _set_aside(unusable, np.abs(values) > LARGEST, f"{name}: {{}} is infinite, or as good as that", values)
+            _set_aside(unusable, np.abs(values) > LARGEST, "is infinite, or as good as that", name, values)
             if kind == "integer":
                 fractions = np.isfinite(values) & (values != np.rint(values))
-                _set_aside(unusable, fractions, f"{name}: {{}} is no whole number", values)
+                _set_aside(unusable, fractions, "is no whole number", name, values)
         columns[name] = array
-    return Prepared(pa.table(columns), unusable, mixed)
-
-
-def is_text(dtype: pa.DataType) -> bool:
-    """Whether a type is text, with or without a dictionary."""
-    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
-    return bool(pa.types.is_string(values) or pa.types.is_large_string(values) or pa.types.is_string_view(values))
+    return prepared._replace(table=pa.table(columns))
 
 
 def _without_nan(array: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -135,57 +132,40 @@ def _microseconds(dtype: pa.DataType) -> int:
     return {"s": 1_000_000, "ms": 1_000}.get(dtype.unit, 0) if pa.types.is_timestamp(dtype) else 0
 
 
-def _mostly(array: pa.ChunkedArray, notation: Notation) -> str:
-    """Return what nearly all values of a text are, numbers or times; empty if neither."""
-    counts = plain(array).drop_null().value_counts()
-    texts, rows = counts.field("values"), counts.field("counts").to_numpy()
-
-    def are_most(parsed: Mask) -> bool:
-        return bool(parsed.sum() > FEW_NUMBERS and rows[parsed].sum() >= MOSTLY_NUMBERS * rows.sum())
-
-    parsed = _as_numbers(texts, notation).notna().to_numpy()
-    if are_most(parsed):
-        return "" if texts.to_pandas()[parsed].str.match(CODE).any() else NUMBER
-    dated = pc.match_substring_regex(texts, DATE).to_numpy(zero_copy_only=False)
-    # asking for the pattern first spares other text the search for times
-    return TIME if are_most(dated) and are_most(dated & _as_times(texts, notation).notna().to_numpy()) else ""
-
-
 def _convert(
-    array: pa.ChunkedArray, name: str, what: str, notation: Notation, unusable: dict[int, str]
+    texts: pa.Array, name: str, reading: Reading, notation: Notation, prepared: Prepared, *, is_asked: bool
 ) -> pa.ChunkedArray:
-    """Return text as numbers or times; what is neither that nor blank makes its row unusable."""
-    texts = plain(array)
-    if what == NUMBER:
-        converted = pa.array(_as_numbers(texts, notation).to_numpy(dtype=np.float64), from_pandas=True)
-    else:
-        converted = pa.array(_as_times(texts, notation).dt.tz_localize(None), pa.timestamp("us"), from_pandas=True)
-    bad = converted.is_null().to_numpy(zero_copy_only=False) & ~_blank(array)
-    _set_aside(unusable, bad, f"{name}: {{!r}} is no {what}", texts.to_pandas())
+    """Return text by its reading; what is neither read, nor blank, nor a word for none makes its row unusable."""
+    converted = parse(texts, reading.what, notation)
+    is_null = pc.or_kleene(texts.is_null(), pc.is_in(texts, pa.array(reading.words, pa.string())))
+    converted = pc.if_else(is_null, pa.scalar(None, converted.type), converted)
+    bad = pc.and_(converted.is_null(), pc.invert(is_null)).to_numpy(zero_copy_only=False)
+    before = len(prepared.unusable)
+    _set_aside(prepared.unusable, bad, f"is no {reading.what}", name, texts.to_pandas())
+    odd = len(prepared.unusable) - before
+    if reading.words:
+        prepared.words[name] = tuple(reading.words)
+    if reading.words or not is_asked:
+        prepared.mixed[name] = _told(reading, odd, is_asked=is_asked)
     return pa.chunked_array([converted])
 
 
-def _as_numbers(texts: pa.Array, notation: Notation) -> Any:  # noqa: ANN401 a pandas series
-    if notation.decimal == ",":
-        # 5.123 may be thousands: to leave it out is told, to read it wrong is not
-        grouped = pc.match_substring_regex(texts, THOUSANDS)
-        texts = pc.if_else(grouped, pa.scalar(None, texts.type), pc.replace_substring(texts, ",", "."))
-    return pd.to_numeric(texts.to_pandas(), errors="coerce")
+def _told(reading: Reading, odd: int, *, is_asked: bool) -> str:
+    told = [f"text read as {PLURAL[reading.what]}"]
+    if reading.words:
+        nulls = [f"{shortened(word)!r} ({plural(rows, 'row')})" for word, rows in reading.words.items()]
+        told += [f"{listed(nulls)} read as null", *([] if is_asked else [IF_VALUE])]
+    if odd:
+        told.append(f"{odd} row(s) with other text set aside")
+    return "; ".join(told)
 
 
-def _as_times(texts: pa.Array, notation: Notation) -> Any:  # noqa: ANN401 a pandas series
-    held = texts.to_pandas()
-    parsed = pd.to_datetime(held, errors="coerce", format="ISO8601", utc=True)
-    for form in notation.times:
-        if (missing := parsed.isna() & held.notna()).any():
-            parsed[missing] = pd.to_datetime(held[missing], errors="coerce", format=form, utc=True)
-    return parsed
-
-
-def _set_aside(unusable: dict[int, str], mask: Mask, reason: str, values: Any = None) -> None:  # noqa: ANN401 of any kind
+def _set_aside(unusable: dict[int, str], mask: Mask, problem: str, name: str = "", values: Any = None) -> None:  # noqa: ANN401 of any kind
+    """Note what the problem of rows is: of the whole row, or of a column's value, which is told where there is one."""
+    place = f"{name}: " if name else ""
     for row in np.flatnonzero(mask).tolist():
-        unusable.setdefault(row, reason if values is None else reason.format(_shown(values[row])))
+        unusable.setdefault(row, place + problem if values is None else f"{place}{_shown(values[row])} {problem}")
 
 
-def _shown(value: Any) -> Any:  # noqa: ANN401 of any kind
-    return shortened(value) if isinstance(value, str) else value
+def _shown(value: Any) -> str:  # noqa: ANN401 of any kind
+    return repr(shortened(value)) if isinstance(value, str) else str(value)

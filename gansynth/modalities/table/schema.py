@@ -1,15 +1,13 @@
 """What the columns of a table hold, and which of them are left out."""
 
-from typing import Literal, NamedTuple
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gansynth.errors import SourceError, shortened
-from gansynth.modalities.table.cells import Cells, listed, numbers, plain
+from gansynth.modalities.table.cells import Cells, family_of, is_text, listed, numbers, plain
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
-from gansynth.modalities.table.rows import is_text
+from gansynth.modalities.table.doubts import ID_ROWS, ID_SHARE, Finding, find_doubt, find_rare, remedy
 from gansynth.samples import Column
 
 MOST_CLASSES = 1000
@@ -21,29 +19,8 @@ EXACT = 2.0**53
 """Up to here float64 holds every whole number."""
 LARGEST_WHOLE = 2**63 - 1
 """Larger ones cannot be written again: numbers come back through 64 bits with a sign."""
-ID_ROWS = 20
-ID_SHARE = 0.9
-MAYBE_ID = "may be an id: no two of its {:,} numbers are equal; if it is one, drop it by modality.columns"
-MAYBE_NUMBERS = "looks like {}, but is text and so taken as categories; {}, or make it categorical in modality.columns"
 TEXT_WORDS = 4
 TEXT_SHARE = 0.5
-
-
-class Finding(NamedTuple):
-    """Something about a column that people should know.
-
-    Attributes:
-        column: Its name.
-        what: `dropped`, left out; `leak`, suspected to tell the label; `mixed`, converted from text; `id`, kept though
-            it may be one; `text`, kept as categories though its text may stand for numbers or times.
-        reason: Why, for people.
-        score: Of a leak, the area under the ROC curve of this column alone.
-    """
-
-    column: str
-    what: Literal["dropped", "leak", "mixed", "id", "text"]
-    reason: str
-    score: float | None = None
 
 
 def infer_label(table: pa.Table, config: TableConfig) -> Column:
@@ -56,7 +33,7 @@ def infer_label(table: pa.Table, config: TableConfig) -> Column:
     if name not in table.column_names:
         raise SourceError(f"modality.label: the table has no column {name!r}; it has {listed(table.column_names)}")
     array = table[name]
-    family = _family(array.type)
+    family = family_of(array.type)
     if family not in {"text", "boolean", "whole", "number"}:
         raise SourceError(f"modality.label: column {name!r} is {array.type}; labels are text, numbers or booleans")
     categories = _categories(array)
@@ -89,7 +66,8 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
     Dropped are columns that the settings drop, that hold only nulls or one value, ids (text with a value of its own in
     more than 90 % of rows, whole numbers that count the rows), free text, and types that are neither numbers, text
     nor times. A kind that the settings give is taken, except where there is one value or none. Whole numbers with gaps
-    of which no two are equal are kept, and told to be ids perhaps; text that looks like numbers or times is told so.
+    of which no two are equal are kept, and told to be ids perhaps; what looks like numbers or times and is not read so
+    is told, and so are columns of more categories than `most_categories`.
 
     Raises:
         SourceError: A setting names no column or does not fit its values, or no column is left.
@@ -108,8 +86,8 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
         found = _infer(name, table[name], settings.get(name))
         if isinstance(found, Column):
             columns.append(found)
-            doubt = None if name in settings else _doubt(table[name], found)
-            findings += [doubt] if doubt else []
+            doubt = None if name in settings else find_doubt(table[name], found)
+            findings += filter(None, [doubt, find_rare(found, config.most_categories)])
         else:
             findings.append(Finding(name, "dropped", found))
     if not columns:
@@ -120,25 +98,13 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
     return tuple(columns), findings
 
 
-def _doubt(array: pa.ChunkedArray, column: Column) -> Finding | None:
-    """Return why the kind of a column that was inferred may be wrong."""
-    rows = len(array) - array.null_count
-    if column.kind == "integer" and _family(array.type) == "whole":
-        is_id = rows >= ID_ROWS and pc.count_distinct(plain(array)).as_py() == rows
-        return Finding(column.name, "id", MAYBE_ID.format(rows)) if is_id else None
-    if column.kind == "categorical" and _family(array.type) == "text":
-        look = _look(plain(array).unique().drop_null().cast(pa.string()))
-        return Finding(column.name, "text", MAYBE_NUMBERS.format(*look)) if look else None
-    return None
-
-
 def _infer(name: str, array: pa.ChunkedArray, setting: ColumnSetting | None) -> Column | str:
     """Return what a column holds, or why it is dropped."""
     if setting and setting.kind == "drop":
         return "is left out by modality.columns"
     if array.null_count == len(array):
         return "holds only nulls"
-    family = _family(array.type)
+    family = family_of(array.type)
     if not family and setting:
         raise SourceError(
             f"modality.columns: column {name!r} is {array.type}, which cannot be {setting.kind}; drop it, or write it"
@@ -162,38 +128,6 @@ def _unasked(name: str, array: pa.ChunkedArray, family: str, distinct: int) -> C
     return _column(name, array, {"boolean": "boolean", "time": "datetime", "clock": "integer"}.get(family, "numeric"))
 
 
-def _family(dtype: pa.DataType) -> str:
-    values = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
-    tests = {
-        "boolean": (pa.types.is_boolean,),
-        "whole": (pa.types.is_integer,),
-        "number": (pa.types.is_floating, pa.types.is_decimal),
-        "text": (is_text,),
-        "time": (pa.types.is_date, pa.types.is_timestamp),
-        "clock": (pa.types.is_time, pa.types.is_duration),
-    }
-    return next((family for family, types in tests.items() if any(test(values) for test in types)), "")
-
-
-class Look(NamedTuple):
-    """What a text looks like, and what helps if it is that."""
-
-    what: str
-    remedy: str
-
-
-AMOUNT = (
-    r"^\s*[+-]?(\p{Sc}\s*[+-]?\d[\d., ']*|\d[\d., ']*\s*(%|\p{Sc}| [A-Z]{3})"
-    r"|\d{1,3}([., ']\d{3})+([.,]\d+)?)\s*$"
-)
-LOOKS = {
-    r"^\s*\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T]|$)": Look("times", "write its times as 2020-12-31 10:00"),
-    AMOUNT: Look(
-        "numbers with signs or thousands separators", "write its numbers without signs and thousands separators"
-    ),
-    r"^\s*[+-]?\d*,\d+\s*$": Look("numbers with decimal commas", "write its numbers with a decimal point"),
-}
-"""By their pattern, texts that no kind fits as they are."""
 FITTING = {
     "numeric": {"whole", "number"},
     "integer": {"whole", "number", "clock"},
@@ -236,22 +170,8 @@ def _of_text(name: str, array: pa.ChunkedArray, distinct: int) -> Column | str:
     if words >= TEXT_WORDS and distinct > max(TEXT_SHARE * rows, ID_ROWS):
         return f"is free text: {distinct} texts of {words:.0f} words on average in {rows} rows"
     if rows >= ID_ROWS and distinct > ID_SHARE * rows:
-        return f"is an id: {distinct} values in {rows} rows; if it is not, {_remedy(texts)}"
+        return f"is an id: {distinct} values in {rows} rows; if it is not, {remedy(texts)}"
     return _column(name, array, "categorical")
-
-
-def _remedy(texts: pa.Array) -> str:
-    """Say how to keep text that was taken for ids: as most of it is written."""
-    look = _look(texts)
-    return f"{look.remedy}; as it is, it can only be categorical" if look else "give its kind in modality.columns"
-
-
-def _look(texts: pa.Array) -> Look | None:
-    """Return what more than 90 % of some texts look like."""
-    for pattern, look in LOOKS.items():
-        if (pc.mean(pc.match_substring_regex(texts, pattern).cast(pa.float64())).as_py() or 0) > ID_SHARE:
-            return look
-    return None
 
 
 def _of_whole_numbers(name: str, array: pa.ChunkedArray, distinct: int) -> Column | str:

@@ -8,9 +8,11 @@ import pyarrow as pa
 from gansynth.errors import SourceError
 from gansynth.modalities.table.cells import to_cells
 from gansynth.modalities.table.config import TableConfig
+from gansynth.modalities.table.doubts import Finding, find_alike
 from gansynth.modalities.table.profile import find_equal_rows, find_leaks, statistics
-from gansynth.modalities.table.rows import PLAIN, Notation, prepare
-from gansynth.modalities.table.schema import Finding, infer_columns, infer_label
+from gansynth.modalities.table.rows import prepare
+from gansynth.modalities.table.schema import infer_columns, infer_label
+from gansynth.modalities.table.texts import PLAIN, Notation
 from gansynth.samples import Indices, Samples, Schema
 
 
@@ -22,8 +24,9 @@ class Survey(NamedTuple):
         rows: The position in the table of each usable row.
         unusable: Why each other row cannot be used, by its position.
         groups: A number for each usable row, the same for rows whose cells are equal.
-        findings: Columns that were dropped or converted, or that may leak the label.
+        findings: What is to be told of columns, see `Finding`.
         statistics: Of each column, see `statistics`.
+        words: The texts that are nulls among numbers or times, by column.
     """
 
     samples: Samples
@@ -32,6 +35,7 @@ class Survey(NamedTuple):
     groups: Indices
     findings: list[Finding]
     statistics: list[dict[str, Any]]
+    words: dict[str, tuple[str, ...]]
 
     @property
     def duplicates(self) -> int:
@@ -74,6 +78,7 @@ def survey(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) -> 
         rows=rows,
         unusable=prepared.unusable,
         groups=find_equal_rows(samples.values) if config.equal_rows == "group" else np.arange(len(samples)),
-        findings=[*findings, *mixed, *find_leaks(samples)],
+        findings=[*filter(None, [find_alike(label)]), *findings, *mixed, *find_leaks(samples)],
         statistics=statistics(samples),
+        words=prepared.words,
     )
