@@ -15,8 +15,9 @@ from gansynth.artifacts import is_current, publish
 from gansynth.datasets import load_dataset
 from gansynth.evaluation.anomaly import summarise_anomaly
 from gansynth.evaluation.metrics import per_class_recall, score
-from gansynth.evaluation.statistics import assumed_correlation, compare_arms, decide, doubts, recommend
+from gansynth.evaluation.statistics import assumed_correlation, compare_arms
 from gansynth.evaluation.tables import summarise_tables
+from gansynth.evaluation.verdict import decide, doubts, recommend
 from gansynth.privacy import Privacy, Similarity
 from gansynth.requests import summary_parents, summary_request
 from gansynth.results import (

@@ -177,11 +177,12 @@ def _too_typical(findings: Findings) -> list[str]:
     found = findings.summary.fidelity
     if found.label_agreement - found.held_out_agreement <= WARNED_AGREEMENT:
         return []
+    recognised, of_real = formats.share(found.label_agreement), formats.share(found.held_out_agreement)
     return [
         (
-            f"The teacher recognises the class of {formats.share(found.label_agreement)} of synthetic samples, but of only"
-            f" {formats.share(found.held_out_agreement)} of held-out rows: samples of different classes are further apart"
-            " than real ones are, so do not read relations to the label off them."
+            f"The teacher recognises the class of {recognised} of synthetic samples, but of only {of_real} of held-out"
+            " rows: samples of different classes are further apart than real ones are, so do not read relations to the"
+            " label off them."
         )
     ]
 

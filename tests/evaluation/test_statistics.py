@@ -6,15 +6,8 @@ from scipy import stats
 
 from gansynth.arms import ARMS
 from gansynth.errors import EvaluationError
-from gansynth.evaluation.statistics import (
-    assumed_correlation,
-    compare_arms,
-    corrected_t_test,
-    decide,
-    doubts,
-    holm,
-    recommend,
-)
+from gansynth.evaluation.statistics import assumed_correlation, compare_arms, corrected_t_test, holm
+from gansynth.evaluation.verdict import decide, doubts, recommend
 from gansynth.results import Comparison, Verdict
 from gansynth.splits import Shared
 

@@ -12,7 +12,8 @@ from summaries import SIMILARITY, privacy
 from gansynth.artifacts import publish
 from gansynth.checkpoints import Networks, TrainedModel, load_model, read_classes, save_model
 from gansynth.classifiers import Diet, fit_classifier
-from gansynth.evaluation.statistics import compare_arms, decide, recommend
+from gansynth.evaluation.statistics import compare_arms
+from gansynth.evaluation.verdict import decide, recommend
 from gansynth.gans import FAMILIES
 from gansynth.requests import dataset_parent, model_request, summary_request
 from gansynth.results import SUMMARY_FILE, ArmSummary, Fidelity, Summary

@@ -11,7 +11,8 @@ from summaries import SIMILARITY, privacy
 
 from gansynth.arms import ARMS
 from gansynth.artifacts import publish, read_manifest
-from gansynth.evaluation.statistics import compare_arms, decide, recommend
+from gansynth.evaluation.statistics import compare_arms
+from gansynth.evaluation.verdict import decide, recommend
 from gansynth.modalities.image.storage import encode_png
 from gansynth.requests import arm_request, fidelity_request, model_request, summary_request, synthetic_request
 from gansynth.results import (
