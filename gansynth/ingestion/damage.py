@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gansynth.errors import GansynthError, ResourceError, SourceError, first_line, on_one_line
+from gansynth.ingestion.footers import values_of_columns
 from gansynth.memory import is_of_machine, is_out_of_memory
 
 DAMAGE = (OSError, pa.ArrowException, ValueError)
@@ -22,27 +23,22 @@ def read_footer(file: Path) -> pq.FileMetaData:
     try:
         footer = pq.read_metadata(file)
         footer.schema.to_arrow_schema()
-        _check_rows(footer)
+        _check_rows(file, footer)
     except DAMAGE as error:
         raise damaged(file, "not a readable Parquet file", error) from None
     return footer
 
 
-def _check_rows(footer: pq.FileMetaData) -> None:
-    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
-    told = [group.num_rows for group in groups]
+def _check_rows(file: Path, footer: pq.FileMetaData) -> None:
+    told = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
     if min(told, default=0) < 0 or sum(told) != footer.num_rows:
         raise ValueError(f"tells of {footer.num_rows:,} rows, and of {sum(told):,} in its row groups")
-    for position in range(footer.num_columns):
-        if footer.schema.column(position).max_repetition_level:  # of lists, a row has any number of values
-            continue
-        for group in groups:
-            values = group.column(position).num_values
-            if values != group.num_rows:
-                name = footer.schema.column(position).path
-                raise ValueError(
-                    f"tells of {group.num_rows:,} rows in a row group, and of {values:,} in column {name!r}"
-                )
+    columns = [footer.schema.column(position) for position in range(footer.num_columns)]
+    for rows, values in zip(told, values_of_columns(file), strict=True):
+        for column, count in zip(columns, values, strict=True):
+            # of lists, a row has any number of values
+            if count != rows and not column.max_repetition_level:
+                raise ValueError(f"tells of {rows:,} rows in a row group, and of {count} in column {column.path!r}")
 
 
 def find_damage(file: Path, columns: Sequence[str] | None = None) -> str | None:
