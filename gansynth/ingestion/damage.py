@@ -34,7 +34,10 @@ def _check_rows(file: Path, footer: pq.FileMetaData) -> None:
     if min(told, default=0) < 0 or sum(told) != footer.num_rows:
         raise ValueError(f"tells of {footer.num_rows:,} rows, and of {sum(told):,} in its row groups")
     columns = [footer.schema.column(position) for position in range(footer.num_columns)]
-    for rows, values in zip(told, values_of_columns(file), strict=True):
+    counts = values_of_columns(file)
+    if [len(values) for values in counts] != len(told) * [len(columns)]:
+        raise ValueError("its row groups have other columns than its schema")
+    for rows, values in zip(told, counts, strict=True):
         for column, count in zip(columns, values, strict=True):
             # of lists, a row has any number of values
             if count != rows and not column.max_repetition_level:
