@@ -219,7 +219,8 @@ def _validate(model: type[Model], data: Any, section: tuple[str, ...]) -> Model:
     if first["type"] == "extra_forbidden":
         known = _fields_of(model, first["loc"][:-1])
         listing = _nearest(name, known) or f"; there are {', '.join(known)}"
-        kind = f" in kind {model.model_fields['kind'].default!r}" if "kind" in known else ""
+        is_own = "kind" in known and len(first["loc"]) == 1
+        kind = f" in kind {model.model_fields['kind'].default!r}" if is_own else ""
         raise _Rejected(field, f"no such setting{kind}{listing}")
     if first["type"] == "missing":
         raise _Rejected(field, "is required; add it to the study")
@@ -236,11 +237,18 @@ def _no_section(field: str, given: object) -> _Rejected:
 
 
 def _fields_of(model: type[BaseModel], section: Sequence[str | int]) -> list[str]:
+    """Return the settings of a section within a model; one may be optional, or an item of a list."""
     for name in section:
-        annotation = model.model_fields[str(name)].annotation
-        assert isinstance(annotation, type)  # noqa: S101 - only sections have settings inside
-        model = annotation
+        if isinstance(name, str):
+            model = next(_models_in(model.model_fields[name].annotation))
     return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 any type
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def _nearest(name: str, known: Sequence[str] | dict[str, Any]) -> str:

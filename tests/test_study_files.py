@@ -86,6 +86,14 @@ def test_kind_chooses_the_family(tmp_path: Path) -> None:
         ),
         ("[gan]\nkimgs = 3", "study.toml: gan.kimgs: no such setting in kind 'residual'; did you mean 'kimg'?"),
         ("[evaluatoin]\nsteps = 3", "study.toml: evaluatoin: no such setting; did you mean 'evaluation'?"),
+        (
+            "[gan]\nprivacy = { noise = 1 }",
+            "study.toml: gan.privacy.noise: no such setting; there are noise_multiplier, delta, max_grad_norm",
+        ),
+        (
+            '[modality]\nlabel = "x"\ncolumns = [{ name = "a", kinds = "drop" }]',
+            "study.toml: modality.columns.0.kinds: no such setting; did you mean 'kind'?",
+        ),
         ("[evaluation]\nstep = 3", "study.toml: evaluation.step: no such setting; did you mean 'steps'?"),
         ("[compute]\nthreads = [1]", "study.toml: compute.threads: must be a valid integer (given: [1])"),
     ],
