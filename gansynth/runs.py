@@ -181,8 +181,8 @@ def _first_link(path: Path) -> Path | None:
 
 def _owner(folder: Path) -> str:
     try:
-        return (folder / OWNER_FILE).read_text()
-    except FileNotFoundError:
+        return (folder / OWNER_FILE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return "an unknown process"
 
 

@@ -104,7 +104,9 @@ class PrefectServer:
         while self._thread.is_alive() and len(started) <= MOST_STARTS:
             self._thread.join(0.2)
             server = _temporary_server()
-            started |= {server.pid} if server else set()
+            if server is not None and server.pid not in started:
+                started.add(server.pid)
+                end_with_parent(server.pid)  # now, for this process may be killed before it answers
         if len(started) > MOST_STARTS:
             raise GansynthError(
                 "Prefect's temporary server ended before it answered; what it said stands above: mend that, or set"
@@ -144,8 +146,6 @@ class PrefectServer:
         try:
             with self._get_client(sync_client=True) as client:
                 client.hello()
-            if not self._configured:
-                _end_temporary_server_with_us()
         except Exception as failure:  # noqa: BLE001 - told in the main thread
             self._failure = failure
 
@@ -180,9 +180,3 @@ def _temporary_server() -> "Popen[bytes] | None":
     # importing it is slow, and with a configured API not needed
     servers = getattr(sys.modules.get("prefect.server.api.server"), "SubprocessASGIServer", None)
     return servers().server_process if servers else None
-
-
-def _end_temporary_server_with_us() -> None:
-    server = _temporary_server()
-    if server is not None:
-        end_with_parent(server.pid)

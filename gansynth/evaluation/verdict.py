@@ -125,11 +125,12 @@ def _obstacles(comparisons: Sequence[Comparison], values: Values, alpha: float) 
 
 
 def _credit(row: Comparison, obstacle: Comparison | None, doubt: Doubt | None) -> VerdictWord:
-    if doubt is not None and row.verdict == "helps":
-        return doubt.word
-    if row.verdict != "helps" or obstacle is None:
+    if row.verdict != "helps":
         return row.verdict
-    return "underpowered" if obstacle.verdict == "underpowered" else "no evidence"
+    words = [doubt.word] if doubt else []
+    if obstacle is not None:
+        words.append("underpowered" if obstacle.verdict == "underpowered" else "no evidence")
+    return ("no evidence" if "no evidence" in words else "underpowered") if words else "helps"
 
 
 def _summarise(words: Iterable[VerdictWord]) -> VerdictWord:

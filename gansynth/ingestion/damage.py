@@ -20,6 +20,8 @@ def read_footer(file: Path) -> pq.FileMetaData:
         SourceError: It is damaged.
         ResourceError: The machine cannot read it.
     """
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise SourceError(f"{file}: is no file; leave it out")
     try:
         footer = pq.read_metadata(file)
         footer.schema.to_arrow_schema()

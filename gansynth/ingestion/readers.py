@@ -34,6 +34,8 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".ti
 FILE_COLUMNS = ("file", "filename", "path", "image")
 TORCHVISION_ROOT = "~/.cache/gansynth/torchvision"
 ROWS_AT_ONCE = 256
+LEAST_ROWS_REFUSED = 1000
+"""Fewer images than these are believed, however small the file."""
 
 
 def read_image_folder(path: str) -> Source:
@@ -91,6 +93,8 @@ def read_labels_csv(path: str) -> Source:
     """
     root = Path(path)
     table = root / LABELS_FILE
+    if table.exists() and not table.is_file():  # a pipe would be waited for
+        raise SourceError(f"{table}: is no file; give a table of labels")
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
@@ -179,6 +183,10 @@ def image_footer(file: Path) -> pq.FileMetaData:
         ResourceError: The machine cannot read it.
     """
     footer = read_footer(file)
+    if footer.num_rows > max(LEAST_ROWS_REFUSED, file.stat().st_size):
+        raise SourceError(
+            f"{file}: tells of {footer.num_rows:,} images, more than it has bytes, so it is damaged; fetch it again"
+        )
     schema = footer.schema.to_arrow_schema()
     image = schema.field("image").type if "image" in schema.names else None
     if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
@@ -243,7 +251,7 @@ def _csv_record(
         problem = "names no file"
     elif split not in ("train", "test"):
         problem = f"split {split!r} is neither train nor test"
-    elif not file.is_relative_to(os.path.normpath(root)):
+    elif not Path(os.path.normpath(file.absolute())).is_relative_to(os.path.normpath(root.absolute())):
         problem = f"{row[file_column]} lies outside the source"
     origin = f"{LABELS_FILE} row {number} ({row[file_column] or ''})"
     return Record(origin, row["label"] or "", file, split == "test", problem)

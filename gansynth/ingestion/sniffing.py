@@ -33,6 +33,15 @@ NAME = re.compile(r"\s*[^\W\d]")
 """How a name begins: with a letter or an underscore."""
 NULLS = (*pa_csv.ConvertOptions().null_values, "None", "?")
 """What is read as no value. In the label column, only nothing is."""
+MARKED = {
+    # before UTF-16, whose mark begins one of these
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8-sig",
+}
+"""Encodings by the mark with which their text begins."""
 DIGIT = re.compile(r"\d")
 SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}( \d{1,2}:\d{2}(:\d{2})?)?")
 
@@ -141,16 +150,12 @@ def sniff(path: str, expected: Expected = NOTHING) -> Dialect:
 
 
 def _encoding(path: str) -> str:
+    if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
+        raise SourceError(f"{path}: is no file; give a file of text")
     try:
         with _open(path) as stream:
             start = stream.read(4)
-        # before UTF-16, whose mark begins one of these
-        if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-            return "utf-32"
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        if start.startswith(codecs.BOM_UTF8):
-            return "utf-8-sig"
+        marked = next((name for mark, name in MARKED.items() if start.startswith(mark)), "")
         with _open(path) as stream:
             decoder = codecs.getincrementaldecoder("utf-8")()
             is_utf8 = True
@@ -162,11 +167,11 @@ def _encoding(path: str) -> str:
                         f"{path}: grows more than {BOMB_RATIO}-fold when it is decompressed, as no table does; if it is"
                         " one, decompress it first"
                     )
-                if b"\0" in block:
+                if b"\0" in block and marked not in {"utf-16", "utf-32"}:
                     raise SourceError(f"{path}: is no text, for it holds a zero byte; give a CSV or Parquet file")
-                if is_utf8:
+                if is_utf8 and not marked:
                     is_utf8 = _decodes(decoder, block)
-            return "utf-8" if is_utf8 and _decodes(decoder, b"", final=True) else "cp1252"
+            return marked or ("utf-8" if is_utf8 and _decodes(decoder, b"", final=True) else "cp1252")
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path}: cannot be read ({error}); mend it, or its permissions") from None
 

@@ -1,10 +1,11 @@
 """What a source of labelled images is, and how to look one over."""
 
+import bz2
+import gzip
 import hashlib
 import lzma
 import os
 import re
-import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,6 +26,14 @@ ARCHIVES = {
     b"Rar!": "RAR",
 }
 """How archives begin, beside those of tar."""
+COMPRESSED: dict[bytes, type[gzip.GzipFile] | type[bz2.BZ2File] | type[lzma.LZMAFile]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+"""What opens compressed files, by how they begin."""
+TAR_BLOCK, TAR_SUM = 512, slice(148, 156)
+"""Bytes of the first block of a tar archive, and where in it their sum is written."""
 
 
 class Record(NamedTuple):
@@ -103,11 +112,27 @@ def refuse_archive(place: Path) -> None:
         with place.open("rb") as stream:
             start = stream.read(8)
         kind = next((name for magic, name in ARCHIVES.items() if start.startswith(magic)), "")
-        kind = kind or ("tar" if tarfile.is_tarfile(place) else "")
+        kind = kind or ("tar" if _is_tar(place, start) else "")
     except (OSError, EOFError, zlib.error, lzma.LZMAError):
         return  # it cannot be read, or is no archive but damaged: whoever reads it tells
     if kind:
         raise SourceError(f"{place}: is a {kind} archive; unpack it, and name the folder or file that it holds")
+
+
+def _is_tar(place: Path, start: bytes) -> bool:
+    """Tell by its first block, decompressed if need be, whether a file is a tar archive.
+
+    The tarfile of Python reads on as far as that block says, which may be further than there is memory.
+    """
+    opened = next((open_as for magic, open_as in COMPRESSED.items() if start.startswith(magic)), None)
+    with opened(place) if opened else place.open("rb") as stream:
+        block = stream.read(TAR_BLOCK)
+    if len(block) < TAR_BLOCK:
+        return False
+    written = block[TAR_SUM].strip(b" \0")
+    # the sum is made with blanks in its own place
+    summed = sum(block) - sum(block[TAR_SUM]) + 8 * ord(" ")
+    return block[257:].startswith(b"ustar") or (written.isdigit() and written == b"%o" % summed)
 
 
 def fingerprint(path: str) -> str:

@@ -177,6 +177,8 @@ def _from_parquet(files: list[Path], config: ImageConfig, shape: tuple[int, int,
                     rows = [(f"{file.name} row {number}", blob) for number, blob in enumerate(blobs, row + 1)]
                     row += len(blobs)
                     yield _converted(rows, config, shape)
+                if row != opened.metadata.num_rows:
+                    raise ValueError(f"holds {row:,} rows, not {opened.metadata.num_rows:,}")
         except DAMAGE as error:
             where = f"damaged after row {row} {find_damage(file, ['image']) or ''}".rstrip()
             raise damaged(file, where, error) from None

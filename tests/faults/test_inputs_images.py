@@ -25,8 +25,10 @@ from gansynth.datasets import load_dataset
 from gansynth.errors import SourceError
 from gansynth.ingestion import ingest
 from gansynth.ingestion.conversion import convert
-from gansynth.ingestion.readers import read_image_folder, read_parquet
-from gansynth.ingestion.sources import fingerprint
+from gansynth.ingestion.readers import read_image_folder, read_labels_csv, read_parquet
+from gansynth.ingestion.sources import fingerprint, refuse_archive
+from gansynth.ingestion.tables import read_csv
+from gansynth.ingestion.unlabelled import read_further_images
 from gansynth.modalities import ImageConfig
 from gansynth.modalities.image.storage import IMAGE_TYPE, features
 from gansynth.runs import Run
@@ -261,3 +263,29 @@ def test_a_folder_of_very_many_files_takes_little_memory_for_each(tmp_path: Path
     tracemalloc.stop()
     assert source.total == count + 2
     assert peak / count < 1000, "a million files would take a gigabyte"
+
+
+@pytest.mark.parametrize("kind", [b"L", b"x"])
+@pytest.mark.parametrize("size", [2**33, 2**62])
+def test_a_tar_archive_is_told_by_its_first_block_alone(tmp_path: Path, kind: bytes, size: int) -> None:
+    block = bytearray(tarfile.TarInfo("name").tobuf(tarfile.GNU_FORMAT))
+    block[156:157] = kind
+    block[124:136] = b"\x80" + size.to_bytes(11, "big")
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    (tmp_path / "x.csv").write_bytes(bytes(block) + bytes(2048))
+    with pytest.raises(SourceError, match="is a tar archive"):
+        refuse_archive(tmp_path / "x.csv")
+
+
+def test_no_pipe_is_waited_for(tmp_path: Path) -> None:
+    for name in ("train.parquet", "labels.csv", "rows.csv"):
+        os.mkfifo(tmp_path / name)
+    for read in (
+        lambda: read_parquet(str(tmp_path)),
+        lambda: read_labels_csv(str(tmp_path)),
+        lambda: read_csv(str(tmp_path / "rows.csv")),
+        lambda: read_further_images(str(tmp_path / "train.parquet"), ImageConfig(), (1, 8, 8)),
+    ):
+        with pytest.raises(SourceError, match="no file"):
+            read()

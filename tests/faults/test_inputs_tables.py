@@ -138,9 +138,10 @@ def test_unusual_types_are_read_and_told_in_words(tmp_path: Path) -> None:
     assert words[1][1] == "1973-03-03T09:46:40.000000000"
 
 
-def test_a_compressed_table_that_grows_beyond_all_measure_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_compressed_table_that_grows_beyond_all_measure_is_refused(tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "rows.csv.gz"
-    file.write_bytes(gzip.compress(b"x,left\n" + b"1,yes\n" * (BOMB_BYTES // 4)))
+    file.write_bytes(gzip.compress(("x,left\n" + "1,yes\n" * (BOMB_BYTES // 4)).encode(encoding)))
     assert file.stat().st_size < 2**20
     with pytest.raises(SourceError, match=r"rows\.csv\.gz: grows more than 250-fold when it is decompressed"):
         read_csv(str(file))

@@ -56,6 +56,14 @@ LOSS_SETTINGS = {
 }
 
 
+PAIRS = [
+    pytest.param(kind, loss, marks=() if FAMILIES[kind].config().loss == loss else pytest.mark.slow)
+    for kind in IMAGE_FAMILIES
+    for loss in LOSS_SETTINGS
+]
+"""Every loss with every family; those that are no default in the slow suite."""
+
+
 def test_every_loss_is_in_the_suite() -> None:
     assert LOSS_SETTINGS.keys() == LOSSES.keys()
 
@@ -73,8 +81,7 @@ def trained_on(samples: Samples, kind: str, settings: dict[str, object]) -> tupl
     return loop.average.eval()(latents, asked), asked
 
 
-@pytest.mark.parametrize("loss", LOSS_SETTINGS)
-@pytest.mark.parametrize("kind", IMAGE_FAMILIES)
+@pytest.mark.parametrize(("kind", "loss"), PAIRS)
 def test_a_short_training_learns_what_the_label_means(kind: str, loss: str) -> None:
     # class 0 is black and class 1 is white: the asked label must decide the brightness
     random = np.random.default_rng(0)
@@ -87,14 +94,7 @@ def test_a_short_training_learns_what_the_label_means(kind: str, loss: str) -> N
     assert ((brightness > 0) == (asked == 1)).float().mean() >= 0.95
 
 
-@pytest.mark.parametrize(
-    ("kind", "loss"),
-    [
-        pytest.param(kind, loss, marks=() if FAMILIES[kind].config().loss == loss else pytest.mark.slow)
-        for kind in IMAGE_FAMILIES
-        for loss in LOSS_SETTINGS
-    ],
-)
+@pytest.mark.parametrize(("kind", "loss"), PAIRS)
 def test_a_tiny_set_is_learned_by_heart(kind: str, loss: str) -> None:
     # one pattern of coarse blocks for each class: samples must be far nearer to their own than to the other
     patterns = np.random.default_rng(3).integers(0, 2, (2, 4, 4, 1)).repeat(2, axis=1).repeat(2, axis=2)

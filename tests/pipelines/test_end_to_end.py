@@ -222,8 +222,15 @@ def test_any_number_of_samples_comes_from_a_trained_run(start: Start, workplace:
     assert manifests(Run(workplace / "runs" / "tiny")) == before
     assert not list(workplace.glob(".more*"))
     assert verdict(Run(workplace / "runs" / "tiny")) in (workplace / "more" / "README.md").read_text()
-    again = start(*command)
-    assert again.communicate(timeout=PATIENCE) == (output, "")
+
+
+@pytest.mark.slow
+def test_a_batch_that_lies_there_is_found_without_a_flow(start: Start, workplace: Path, api: str) -> None:
+    command = ("generate", "runs/tiny", "--class", "dot=10", "--out", "found")
+    first = start(*command, PREFECT_API_URL=api).communicate(timeout=PATIENCE)
+    before = (workplace / "found" / "manifest.json").stat().st_mtime_ns
+    assert start(*command).communicate(timeout=PATIENCE) == (first[0], "")
+    assert (workplace / "found" / "manifest.json").stat().st_mtime_ns == before
 
 
 @pytest.mark.slow
@@ -275,6 +282,7 @@ def test_source_batch_and_report_may_be_remote_and_credentials_are_stored_nowher
             assert not any(value.encode() in content for value in CREDENTIALS.values()), path
 
 
+@pytest.mark.slow
 def test_same_run_again_makes_only_what_changed(start: Start, workplace: Path, api: str) -> None:
     run = Run(workplace / "runs" / "tiny")
     before, samples = manifests(run), {p: p.stat().st_mtime_ns for p in run.synthetic(None).glob("*.parquet")}
