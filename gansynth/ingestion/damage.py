@@ -13,6 +13,16 @@ from gansynth.memory import is_of_machine, is_out_of_memory
 DAMAGE = (OSError, pa.ArrowException, ValueError)
 
 
+def refuse_pipe(file: Path) -> None:
+    """Refuse what is there but no file, such as a pipe, which would be waited for.
+
+    Raises:
+        SourceError: It is none.
+    """
+    if file.exists() and not file.is_file():
+        raise SourceError(f"{file}: is no file; leave it out, or put a file in its place")
+
+
 def read_footer(file: Path) -> pq.FileMetaData:
     """Read the footer of a Parquet file, whose numbers of rows must agree, for room is made by them.
 
@@ -20,8 +30,7 @@ def read_footer(file: Path) -> pq.FileMetaData:
         SourceError: It is damaged.
         ResourceError: The machine cannot read it.
     """
-    if file.exists() and not file.is_file():  # a pipe would be waited for
-        raise SourceError(f"{file}: is no file; leave it out")
+    refuse_pipe(file)
     try:
         footer = pq.read_metadata(file)
         footer.schema.to_arrow_schema()

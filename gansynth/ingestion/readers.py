@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError, first_line, shortened
-from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, of_machine, read_footer
+from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, of_machine, read_footer, refuse_pipe
 from gansynth.ingestion.sources import (
     LABELS_FILE,
     TORCHVISION_PREFIX,
@@ -93,8 +93,7 @@ def read_labels_csv(path: str) -> Source:
     """
     root = Path(path)
     table = root / LABELS_FILE
-    if table.exists() and not table.is_file():  # a pipe would be waited for
-        raise SourceError(f"{table}: is no file; give a table of labels")
+    refuse_pipe(table)
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from gansynth.errors import SourceError, shortened
+from gansynth.ingestion.damage import refuse_pipe
 from gansynth.modalities.table.texts import LEAST_NUMBERS, MOSTLY_NUMBERS, NAMED_DATES, Notation, with_times_of_day
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -150,8 +151,7 @@ def sniff(path: str, expected: Expected = NOTHING) -> Dialect:
 
 
 def _encoding(path: str) -> str:
-    if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
-        raise SourceError(f"{path}: is no file; give a file of text")
+    refuse_pipe(Path(path))
     try:
         with _open(path) as stream:
             start = stream.read(4)
