@@ -10,11 +10,13 @@ import typer
 from typer.core import TyperGroup
 
 from gansynth.errors import GansynthError
+from gansynth.memory import is_out_of_memory
 
 LogFormat = Literal["text", "json"]
 
 LOG_FORMAT_VARIABLE = "GANSYNTH_LOG_FORMAT"
 INTERRUPTED = 130
+OUT_OF_MEMORY = "memory ran out; end other programs, or give this one more memory, and run the same command again"
 FIELDS = ("study", "run", "stage", "state", "finished", "total", "samples", "seconds")
 """What the records of `pipelines.stages` carry besides their message."""
 
@@ -38,6 +40,9 @@ class Commands(TyperGroup):
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
+            if is_out_of_memory(error):
+                tell_error(OUT_OF_MEMORY)
+                raise typer.Exit(1) from None
             if _chosen == "text":  # wrong usage comes with a hint, and what nobody foresaw with a traceback
                 raise
             wrong_usage = getattr(error, "format_message", None)

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gansynth.errors import GansynthError, ResourceError, SourceError, first_line, on_one_line
-from gansynth.ingestion.footers import values_of_columns
 from gansynth.memory import is_of_machine, is_out_of_memory
 
 DAMAGE = (OSError, pa.ArrowException, ValueError)
@@ -21,38 +20,6 @@ def refuse_pipe(file: Path) -> None:
     """
     if file.exists() and not file.is_file():
         raise SourceError(f"{file}: is no file; leave it out, or put a file in its place")
-
-
-def read_footer(file: Path) -> pq.FileMetaData:
-    """Read the footer of a Parquet file, whose numbers of rows must agree, for room is made by them.
-
-    Raises:
-        SourceError: It is damaged.
-        ResourceError: The machine cannot read it.
-    """
-    refuse_pipe(file)
-    try:
-        footer = pq.read_metadata(file)
-        footer.schema.to_arrow_schema()
-        _check_rows(file, footer)
-    except DAMAGE as error:
-        raise damaged(file, "not a readable Parquet file", error) from None
-    return footer
-
-
-def _check_rows(file: Path, footer: pq.FileMetaData) -> None:
-    told = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
-    if min(told, default=0) < 0 or sum(told) != footer.num_rows:
-        raise ValueError(f"tells of {footer.num_rows:,} rows, and of {sum(told):,} in its row groups")
-    columns = [footer.schema.column(position) for position in range(footer.num_columns)]
-    counts = values_of_columns(file)
-    if [len(values) for values in counts] != len(told) * [len(columns)]:
-        raise ValueError("its row groups have other columns than its schema")
-    for rows, values in zip(told, counts, strict=True):
-        for column, count in zip(columns, values, strict=True):
-            # of lists, a row has any number of values
-            if count != rows and not column.max_repetition_level:
-                raise ValueError(f"tells of {rows:,} rows in a row group, and of {count} in column {column.path!r}")
 
 
 def find_damage(file: Path, columns: Sequence[str] | None = None) -> str | None:

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError, first_line, shortened
-from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, of_machine, read_footer, refuse_pipe
+from gansynth.ingestion.damage import of_machine, refuse_pipe
+from gansynth.ingestion.parquet import read_footer, rows_of
 from gansynth.ingestion.sources import (
     LABELS_FILE,
     TORCHVISION_PREFIX,
@@ -33,7 +34,6 @@ from gansynth.modalities.image.storage import class_names_of
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 FILE_COLUMNS = ("file", "filename", "path", "image")
 TORCHVISION_ROOT = "~/.cache/gansynth/torchvision"
-ROWS_AT_ONCE = 256
 LEAST_ROWS_REFUSED = 1000
 """Fewer images than these are believed, however small the file."""
 
@@ -193,6 +193,11 @@ def image_footer(file: Path) -> pq.FileMetaData:
     return footer
 
 
+def picture_of(values: dict[str, Any]) -> bytes:
+    """Return the bytes of the image in a row of a Parquet file; empty if there are none."""
+    return (values["image"] or {}).get("bytes") or b""
+
+
 def _labelled_footer(file: Path) -> pq.FileMetaData:
     footer = image_footer(file)
     schema = footer.schema.to_arrow_schema()
@@ -207,20 +212,9 @@ def _labelled_footer(file: Path) -> pq.FileMetaData:
 
 def _parquet_records(files: list[tuple[Path, bool]], names: tuple[str, ...] | None) -> Iterator[Record]:
     for file, is_test in files:
-        row = 0
-        try:
-            with pq.ParquetFile(file, page_checksum_verification=True) as opened:
-                for batch in opened.iter_batches(ROWS_AT_ONCE, columns=["image", "label"]):
-                    for image, label in zip(batch["image"].to_pylist(), batch["label"].to_pylist(), strict=True):
-                        row += 1
-                        name, problem = _label_name(label, names)
-                        data = (image or {}).get("bytes") or b""
-                        yield Record(f"{file.name} row {row}", name, data, is_test, problem)
-                if row != opened.metadata.num_rows:
-                    raise ValueError(f"holds {row:,} rows, not {opened.metadata.num_rows:,}")
-        except DAMAGE as error:
-            where = f"damaged after row {row} {find_damage(file, ['image', 'label']) or ''}".rstrip()
-            raise damaged(file, where, error) from None
+        for row, values in enumerate(rows_of(file, ["image", "label"]), start=1):
+            name, problem = _label_name(values["label"], names)
+            yield Record(f"{file.name} row {row}", name, picture_of(values), is_test, problem)
 
 
 def _label_name(label: int | str | None, names: tuple[str, ...] | None) -> tuple[str, str]:

@@ -5,8 +5,7 @@ A reader returns the whole table with the types of its source, and what it could
 
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sklearn import datasets
 
 from gansynth.errors import SourceError, first_line
-from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, read_footer
+from gansynth.ingestion.parquet import read_table_file, refuse_twice
 from gansynth.ingestion.readers import parquet_parts
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import refuse_archive
@@ -36,14 +34,6 @@ SKLEARN = {
     "wine": datasets.load_wine,
 }
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".csv.gz", ".csv.bz2")
-MOST_COLUMNS = 10_000
-"""Of Parquet. Each is looked at by itself."""
-BOMB_CELLS = 1 << 28
-BOMB_CELLS_PER_BYTE = 200
-"""Of a Parquet file. Constant columns take next to no bytes, but labels and other columns beside them do."""
-BOMB_BYTES = 1 << 30
-BOMB_RATIO = 1000
-"""As `sniffing.BOMB_RATIO`, but for columns, where equal values stand together."""
 INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -162,13 +152,12 @@ def read_parquet(path: str) -> TableSource:
     Page checksums are verified where the files have them. The index that pandas stores is left out.
 
     Raises:
-        SourceError: A file is damaged, has more than 10,000 columns, or holds far more than its size tells (over 2^28
-            cells and 200 for each of its bytes, or over 1 GiB and 1,000 times its size), or its columns are not those
-            of the first.
+        SourceError: A file is damaged, has more than 10,000 columns or one of them twice, or holds far more than its
+            size tells, as `read_table_file` says; or its columns are not those of the first.
         ResourceError: The machine has too few open files, or its disk fails.
     """
     files = parquet_parts(Path(path))
-    tables = [_read_parquet_file(file) for file, _ in files]
+    tables = [read_table_file(file) for file, _ in files]
     for (file, _), table in zip(files, tables, strict=True):
         _check_schema(file, table.schema, files[0][0], tables[0].schema)
     names = tables[0].column_names
@@ -222,7 +211,7 @@ def read_frame(frame: pd.DataFrame, name: str = "frame") -> TableSource:
         SourceError: Two columns have the same name.
     """
     names = [str(column) for column in frame.columns]
-    _refuse_twice(name, names)
+    refuse_twice(name, names)
     arrays, notes = [], []
     for position, column in enumerate(names):
         values = frame.iloc[:, position]
@@ -245,50 +234,6 @@ def digest_of(table: pa.Table) -> str:
 
 def _part(name: str, rows: int, *, is_test: bool) -> Part:
     return Part(name, np.arange(1, rows + 1), is_test)
-
-
-def _read_parquet_file(file: Path) -> pa.Table:
-    _check_size(file, read_footer(file))
-    try:
-        with pq.ParquetFile(file, page_checksum_verification=True) as opened:
-            table = opened.read()
-            table.validate(full=True)
-            table = _without_views(table)
-    except DAMAGE as error:
-        where = find_damage(file)
-        what = "not a readable Parquet file" if where is None else f"damaged {where}".rstrip()
-        raise damaged(file, what, error) from None
-    return table
-
-
-def _check_size(file: Path, footer: pq.FileMetaData) -> None:
-    """Refuse a file by what its footer tells of the columns, rows and bytes to come, before any of them are read."""
-    _refuse_twice(str(file), footer.schema.to_arrow_schema().names)
-    if footer.num_columns > MOST_COLUMNS:
-        raise SourceError(
-            f"{file}: has {footer.num_columns:,} columns, at most {MOST_COLUMNS:,} can be read; leave some out"
-        )
-    size, cells = file.stat().st_size, footer.num_rows * footer.num_columns
-    growth = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
-    if cells > max(BOMB_CELLS, BOMB_CELLS_PER_BYTE * size) or growth > max(BOMB_BYTES, BOMB_RATIO * size):
-        raise SourceError(
-            f"{file}: its {size:,} bytes hold {cells:,} cells, as those of no table do; if it is one, leave out"
-            " constant columns and repeated rows"
-        )
-
-
-def _refuse_twice(place: str, names: Sequence[str]) -> None:
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise SourceError(f"{place}: has the column {twice!r} twice; rename one")
-
-
-def _without_views(table: pa.Table) -> pa.Table:
-    """Return a table with views of text as text, for which Arrow has more functions."""
-    fields = [
-        pa.field(field.name, pa.string()) if pa.types.is_string_view(field.type) else field for field in table.schema
-    ]
-    return table.cast(pa.schema(fields, table.schema.metadata))
 
 
 def _check_schema(file: Path, schema: pa.Schema, first: Path, expected: pa.Schema) -> None:

@@ -3,22 +3,23 @@
 Nothing is left out: a row that cannot be read stands in its place, with the reason.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError
 from gansynth.ingestion.conversion import convert
-from gansynth.ingestion.damage import DAMAGE, damaged, find_damage
-from gansynth.ingestion.readers import IMAGE_SUFFIXES, ROWS_AT_ONCE, image_footer
+from gansynth.ingestion.parquet import ROWS_AT_ONCE, rows_of
+from gansynth.ingestion.readers import IMAGE_SUFFIXES, image_footer, picture_of
 from gansynth.ingestion.sniffing import Dialect, Expected
 from gansynth.ingestion.sources import files_below, refuse_archive, shown
 from gansynth.ingestion.tables import TableSource, choose_table_format, format_of_files, read_table
 from gansynth.modalities.image.config import ImageConfig
+from gansynth.modalities.image.storage import Pixels
 from gansynth.modalities.table.cells import is_text, listed, to_cells, value_type
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
 from gansynth.modalities.table.rows import prepare
@@ -149,7 +150,7 @@ def read_further_images(path: str, config: ImageConfig, shape: tuple[int, int, i
     parquet = [place] if place.suffix == ".parquet" else sorted(place.glob("*.parquet")) if place.is_dir() else []
     if parquet:
         total = sum(image_footer(file).num_rows for file in parquet)
-        return FurtherRows(total, _from_parquet(parquet, config, shape), [])
+        return FurtherRows(total, _converted(_from_parquet(parquet), config, shape), [])
     try:
         files = [place] if place.is_file() else list(files_below(place))
     except OSError as error:
@@ -158,40 +159,37 @@ def read_further_images(path: str, config: ImageConfig, shape: tuple[int, int, i
     if not images:
         raise SourceError(f"{path}: holds no images; name a folder of images or a Parquet file")
     root = place if place.is_dir() else place.parent
-    return FurtherRows(len(images), _from_files(images, root, config, shape), [])
+    return FurtherRows(len(images), _converted(_from_files(images, root), config, shape), [])
 
 
-def _from_files(images: list[Path], root: Path, config: ImageConfig, shape: tuple[int, int, int]) -> Iterator[Further]:
-    for start in range(0, len(images), ROWS_AT_ONCE):
-        some = images[start : start + ROWS_AT_ONCE]
-        yield _converted([(shown(file.relative_to(root)), file) for file in some], config, shape)
+def _from_files(images: list[Path], root: Path) -> Iterator[tuple[str, Path]]:
+    return ((shown(file.relative_to(root)), file) for file in images)
 
 
-def _from_parquet(files: list[Path], config: ImageConfig, shape: tuple[int, int, int]) -> Iterator[Further]:
+def _from_parquet(files: list[Path]) -> Iterator[tuple[str, bytes]]:
     for file in files:
-        row = 0
-        try:
-            with pq.ParquetFile(file, page_checksum_verification=True) as opened:
-                for batch in opened.iter_batches(ROWS_AT_ONCE, columns=["image"]):
-                    blobs = [(image or {}).get("bytes") or b"" for image in batch["image"].to_pylist()]
-                    rows = [(f"{file.name} row {number}", blob) for number, blob in enumerate(blobs, row + 1)]
-                    row += len(blobs)
-                    yield _converted(rows, config, shape)
-                if row != opened.metadata.num_rows:
-                    raise ValueError(f"holds {row:,} rows, not {opened.metadata.num_rows:,}")
-        except DAMAGE as error:
-            where = f"damaged after row {row} {find_damage(file, ['image']) or ''}".rstrip()
-            raise damaged(file, where, error) from None
+        for row, values in enumerate(rows_of(file, ["image"]), start=1):
+            yield f"{file.name} row {row}", picture_of(values)
 
 
-def _converted(rows: list[tuple[str, bytes | Path]], config: ImageConfig, shape: tuple[int, int, int]) -> Further:
-    pixels, problems = [], []
-    for place, picture in rows:
-        try:
-            pixels.append(convert(picture, config, place))
-            problems.append("")
-        except SourceError as error:
-            problems.append(str(error))
+def _converted(
+    pictures: Iterator[tuple[str, bytes | Path]], config: ImageConfig, shape: tuple[int, int, int]
+) -> Iterator[Further]:
     channels, side, _ = shape
-    values = np.stack(pixels) if pixels else np.zeros((0, side, side, channels), np.uint8)
-    return Further([place for place, _ in rows], problems, values)
+    while some := _convert_some(islice(pictures, ROWS_AT_ONCE), config):
+        pixels = [pixels for *_, pixels in some if pixels is not None]
+        values = np.stack(pixels) if pixels else np.zeros((0, side, side, channels), np.uint8)
+        yield Further([place for place, *_ in some], [problem for _, problem, _ in some], values)
+
+
+def _convert_some(
+    pictures: Iterable[tuple[str, bytes | Path]], config: ImageConfig
+) -> list[tuple[str, str, Pixels | None]]:
+    """Return place, problem and pixels of some pictures, each of which is let go once it is converted."""
+    converted: list[tuple[str, str, Pixels | None]] = []
+    for place, picture in pictures:
+        try:
+            converted.append((place, "", convert(picture, config, place)))
+        except SourceError as error:
+            converted.append((place, str(error), None))
+    return converted

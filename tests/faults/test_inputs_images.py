@@ -151,6 +151,19 @@ def test_bombs_are_refused_in_little_memory(tmp_path: Path) -> None:
 
 
 @linux
+def test_one_long_value_in_many_rows_is_read_row_by_row(tmp_path: Path) -> None:
+    file = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"image": [{"bytes": bytes(2**20)}] * 200, "label": [0] * 200}), file, compression="zstd")
+    assert file.stat().st_size < 10_000
+    setup = """
+    from gansynth.ingestion import parquet
+    parquet.BYTES_AT_ONCE = 2**23
+    """
+    code = "assert sum(len(row['image']['bytes']) for row in parquet.rows_of(Path(item), ['image'])) == 200 * 2**20"
+    assert max(peak_growth_mb(setup, code, [file])) < 120  # and over 600 if all came at once
+
+
+@linux
 def test_the_largest_images_that_are_taken_need_less_than_a_gigabyte(tmp_path: Path) -> None:
     side = 3000  # memory grows with the pixels, of which up to 89 million are taken
     forms = {"RGBA": "png", "LA": "png", "P": "gif", "I;16": "png", "F": "tiff", "CMYK": "tiff", "1": "tiff"}

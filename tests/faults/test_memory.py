@@ -3,7 +3,7 @@
 import logging
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import typer
 from children import check_sound, in_child, one_line
 from cleanruns import Clean
 from PIL import Image
@@ -30,6 +31,7 @@ from gansynth.sections import ComputeConfig
 from gansynth.study import Study
 from gansynth.training import train_repetition
 from gansynth.training.loop import AdversarialLoop, build_players
+from pipelines.telling import Commands
 
 TRAININGS = {
     "residual": {"augmentation": ["affine", "cutout", "flip"]},
@@ -175,3 +177,22 @@ def test_no_image_is_called_bad_for_want_of_open_files(tmp_path: Path) -> None:
     assert one_line(ended.error)
     assert ended.error.startswith("bar/0.png: cannot be read on this machine now (")
     assert "Too many open files" in ended.error
+
+
+@pytest.mark.parametrize("allocate", [np.empty, torch.empty])
+def test_a_command_that_runs_out_of_memory_ends_in_one_line(
+    allocate: Callable[..., object], capfd: pytest.CaptureFixture[str]
+) -> None:
+    hungry = typer.Typer(cls=Commands)
+    hungry.callback()(lambda: None)
+
+    @hungry.command()
+    def eat() -> None:
+        allocate(2**58)
+
+    with pytest.raises(SystemExit) as ended:
+        hungry(["eat"])
+    assert ended.value.code == 1
+    told = capfd.readouterr().err
+    assert one_line(told.strip())
+    assert told.startswith("gansynth: memory ran out; end other programs, or give this one more memory")

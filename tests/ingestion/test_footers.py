@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gansynth.errors import SourceError
-from gansynth.ingestion.damage import read_footer
 from gansynth.ingestion.footers import values_of_columns
+from gansynth.ingestion.parquet import read_footer
 
 
 @pytest.fixture

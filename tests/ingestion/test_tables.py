@@ -18,9 +18,9 @@ from gansynth.artifacts import read_manifest
 from gansynth.datasets import load_dataset
 from gansynth.errors import SourceError, StudyError
 from gansynth.ingestion import ingest
+from gansynth.ingestion.parquet import MOST_COLUMNS
 from gansynth.ingestion.rows import read_rows
 from gansynth.ingestion.tables import (
-    MOST_COLUMNS,
     SKLEARN,
     TableSource,
     choose_table_format,
@@ -389,8 +389,8 @@ def test_parquet_that_grows_beyond_all_measure_is_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "bomb.parquet"
-    monkeypatch.setattr("gansynth.ingestion.tables.BOMB_CELLS", 2**22)  # so that the bombs are small
-    monkeypatch.setattr("gansynth.ingestion.tables.BOMB_BYTES", 2**22)
+    monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_CELLS", 2**22)  # so that the bombs are small
+    monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_BYTES", 2**22)
     pq.write_table(pa.table({"x": pa.repeat(1.5, 2**22 + 1)}), file, compression="zstd")
     with pytest.raises(SourceError, match=r"bomb\.parquet: its .* bytes hold 4,194,305 cells, as those of no table do"):
         read_parquet(str(file))
@@ -399,8 +399,30 @@ def test_parquet_that_grows_beyond_all_measure_is_refused_unread(
         read_parquet(str(file))
 
 
+@pytest.mark.parametrize("values", [["a" * 2**15], [["a" * 2**15]], [{"t": "a" * 2**15}], [{"t": ["a" * 2**15] * 2}]])
+def test_a_long_text_in_each_of_many_rows_is_refused_unread(
+    values: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_BYTES", 2**22)
+    few, many = tmp_path / "few.parquet", tmp_path / "many.parquet"
+    pq.write_table(pa.table({"x": values * 10}), few, compression="zstd")
+    assert read_parquet(str(few)).table["x"].to_pylist() == values * 10
+    pq.write_table(pa.table({"x": values * 500}), many, compression="zstd")
+    with pytest.raises(SourceError, match=r"many\.parquet: its .* bytes hold .* cells, as those of no table do"):
+        read_parquet(str(many))
+
+
+def test_many_texts_of_few_bytes_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_BYTES", 2**22)
+    table = pa.table(
+        {"x": [None, *map(str, range(20_000))], "y": pa.array([b"", *20_000 * [b"yes"]], pa.large_binary())}
+    )
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=3000)
+    assert read_parquet(str(tmp_path / "rows.parquet")).table.equals(table)
+
+
 def test_constant_columns_are_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gansynth.ingestion.tables.BOMB_CELLS", 2**20)
+    monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_CELLS", 2**20)
     rows = 100_000
     constants = {f"x{number}": pa.repeat(float(number), rows) for number in range(40)}
     table = pa.table({"x": np.random.default_rng(0).random(rows), "left": np.arange(rows) % 2, **constants})
