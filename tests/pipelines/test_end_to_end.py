@@ -362,11 +362,9 @@ def test_a_command_that_fails_leaves_the_run_its_study(
     assert run.study_file.read_bytes() == before
 
 
+@pytest.mark.slow  # tests/faults/test_stopping.py ends each stage by itself
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize(
-    ("sent", "word"),
-    [pytest.param(signal.SIGINT, "interrupted", marks=pytest.mark.slow), (signal.SIGTERM, "terminated")],
-)
+@pytest.mark.parametrize(("sent", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
 def test_a_run_that_is_ended_leaves_no_process_and_no_lock(
     start: Start, workplace: Path, sent: signal.Signals, word: str
 ) -> None:
