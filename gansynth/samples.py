@@ -38,10 +38,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """What the columns of a table are: those that describe a row, and the one that is its label."""
+    """What the columns of a table are.
+
+    Attributes:
+        columns: Those that describe a row, in the order of the source.
+        label: The one that is its label.
+        label_position: How many of the others stand before it in the source; None if nothing is known, as if all did.
+    """
 
     columns: tuple[Column, ...]
     label: Column
+    label_position: int | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tables import LABEL, tables
 
 from gansynth.errors import SourceError
+from gansynth.modalities.table import storage
 from gansynth.modalities.table.cells import arrow_type, to_arrow, to_cells
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
 from gansynth.modalities.table.profile import find_equal_rows
@@ -39,6 +40,18 @@ def kinds(found: Survey) -> dict[str, str]:
 
 def told(found: Survey, what: str) -> dict[str, str]:
     return {finding.column: finding.reason for finding in found.findings if finding.what == what}
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_the_label_comes_out_where_it_stood_among_the_columns_that_are_kept(position: int) -> None:
+    columns = {"id": WORDS * 4, "x": RANDOM.normal(size=ROWS), "y": RANDOM.normal(size=ROWS)}
+    table = pa.table(columns).add_column(position, LABEL, [HALF])
+    found = survey(table, TableConfig(label=LABEL, columns=(setting("id", "drop"),)))
+    written = storage.to_arrow(found.samples, {"synthetic": pa.array([True] * ROWS)})
+    kept = [name for name in table.column_names if name != "id"]
+    assert written.column_names == [*kept, "synthetic"]
+    assert written.select(kept).equals(table.select(kept))
+    assert storage.from_arrow(written).schema == found.samples.schema
 
 
 @given(tables())

@@ -26,11 +26,12 @@ def to_arrow(
     names: Sequence[str] = (),  # noqa: ARG001  # one signature for all modalities: rows have no files
     threads: int = 1,  # noqa: ARG001
 ) -> pa.Table:
-    """Return rows as a table: the columns of the source, its label column with its own values, and `others`."""
+    """Return rows as a table: the columns of the source, in its order and with its own values, and `others`."""
     schema = schema_of(samples)
     table = columns_of(samples.values, schema.columns)
     labels = columns_of(samples.labels[:, None].astype(np.float64), (schema.label,))
-    table = table.append_column(labels.schema.field(0), labels.column(0))
+    position = len(schema.columns) if schema.label_position is None else schema.label_position
+    table = table.add_column(position, labels.schema.field(0), labels.column(0))
     for name, array in others.items():
         table = table.append_column(name, array)
     return table.replace_schema_metadata({SCHEMA_KEY: json.dumps(describe(schema)).encode()})
@@ -52,13 +53,16 @@ def from_arrow(table: pa.Table) -> Samples:
 
 def describe(schema: Schema) -> dict[str, Any]:
     """Return a schema as JSON can hold it."""
-    return {"columns": [asdict(column) for column in schema.columns], "label": asdict(schema.label)}
+    return asdict(schema)
 
 
 def restore(description: Mapping[str, Any]) -> Schema:
     """Return the schema that `describe` described."""
     columns = tuple(_column(column) for column in description["columns"])
-    return Schema(columns, _column(description["label"]))
+    position = description.get("label_position")  # files of earlier versions have none
+    if position is not None and not (isinstance(position, int) and 0 <= position <= len(columns)):
+        raise ValueError(f"label_position {position!r} is none among {len(columns)} columns")
+    return Schema(columns, _column(description["label"]), position)
 
 
 def schema_of(samples: Samples) -> Schema:

@@ -71,7 +71,9 @@ def survey(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) -> 
     label = infer_label(usable, config)
     columns, findings = infer_columns(usable, config)
     labels = to_cells(usable, (label,))[:, 0].astype(np.int64)
-    samples = Samples(to_cells(usable, columns), labels, label.categories, Schema(columns, label))
+    before = set(usable.column_names[: usable.column_names.index(label.name)])
+    schema = Schema(columns, label, sum(column.name in before for column in columns))
+    samples = Samples(to_cells(usable, columns), labels, label.categories, schema)
     mixed = [Finding(name, "mixed", reason) for name, reason in prepared.mixed.items()]
     return Survey(
         samples=samples,
