@@ -2,8 +2,15 @@
 
 import errno
 
-WORDS = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc")
-"""What torch says of the processor's memory, in a RuntimeError."""
+WORDS = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+    "alloc_failed",
+)
+"""What torch says of the processor's memory and cuBLAS of a GPU's, in a RuntimeError."""
 OF_MACHINE = {
     errno.EIO,
     errno.EMFILE,
@@ -17,7 +24,7 @@ OF_MACHINE = {
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that memory ran out: of the machine, or of its GPU."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     # told by its name, so that what only reads manifests need not import torch
     name, text = type(error).__name__, str(error).lower()

@@ -69,6 +69,8 @@ def convert(picture: bytes | Path | Image.Image, config: ImageConfig, place: str
 def _open(picture: bytes | Path) -> Image.Image:
     if isinstance(picture, Path) and not stat.S_ISREG(picture.stat().st_mode):
         raise SourceError("no file, but a folder, a pipe or a device")
+    if not isinstance(picture, (Path, bytes)):  # a name, from the bytes of somebody's file, would be opened
+        raise SourceError("no bytes of an image")
     if (picture.stat().st_size if isinstance(picture, Path) else len(picture)) == 0:
         raise SourceError("holds no bytes")
     with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture, formats=FORMATS) as image:

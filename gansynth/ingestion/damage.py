@@ -1,10 +1,8 @@
-"""What reading a source raises: damaged Parquet files, where in them the damage is, and troubles of the machine."""
+"""What reading a source raises: damaged Parquet files, pipes, and troubles of the machine."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gansynth.errors import GansynthError, ResourceError, SourceError, first_line, on_one_line
 from gansynth.memory import is_of_machine, is_out_of_memory
@@ -20,27 +18,6 @@ def refuse_pipe(file: Path) -> None:
     """
     if file.exists() and not file.is_file():
         raise SourceError(f"{file}: is no file; leave it out, or put a file in its place")
-
-
-def find_damage(file: Path, columns: Sequence[str] | None = None) -> str | None:
-    """Say where a Parquet file is damaged, looking at some columns only if they are given.
-
-    Returns:
-        The row group and the column; empty if that cannot be told; None if it cannot be opened at all.
-    """
-    try:
-        opened = pq.ParquetFile(file, page_checksum_verification=True)
-        groups, names = opened.num_row_groups, columns or opened.schema_arrow.names
-    except DAMAGE:
-        return None
-    with opened:
-        for group in range(groups):
-            for name in names:
-                try:
-                    opened.read_row_group(group, columns=[name]).validate(full=True)
-                except DAMAGE:
-                    return f"in row group {group + 1} of {groups}, column {name!r}"
-    return ""
 
 
 def damaged(file: Path, what: str, error: BaseException) -> GansynthError:

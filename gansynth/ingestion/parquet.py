@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError
-from gansynth.ingestion.damage import DAMAGE, damaged, find_damage, refuse_pipe
+from gansynth.ingestion.damage import DAMAGE, damaged, of_machine, refuse_pipe
 from gansynth.ingestion.footers import values_of_columns
+from gansynth.modalities.table.cells import family_of, is_text
 
 MOST_COLUMNS = 10_000
 """Each is looked at by itself."""
@@ -21,8 +23,12 @@ BOMB_CELLS_PER_BYTE = 200
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 1000
 """As `sniffing.BOMB_RATIO`, but for columns, where equal values stand together."""
+MOST_TEXT = 2**31 - 1
+"""Bytes of text in one column, which Arrow counts in 32 bits."""
 ROWS_AT_ONCE = 256
 BYTES_AT_ONCE = 1 << 28
+NUMBERS_AT_ONCE = 1 << 16
+"""Rows of a column whose values have one small size."""
 
 
 def read_footer(file: Path) -> pq.FileMetaData:
@@ -43,41 +49,59 @@ def read_footer(file: Path) -> pq.FileMetaData:
         _check_rows(file, footer)
     except DAMAGE as error:
         raise damaged(file, "not a readable Parquet file", error) from None
-    if sum(_group_bytes(footer)) > _most_bytes(file):
-        raise _bomb(file, footer)
+    _refuse_growth(file, sum(_group_bytes(footer)))
     return footer
 
 
 def read_table_file(file: Path) -> pa.Table:
-    """Read a whole Parquet file; page checksums are verified where it has them, and views of text become text.
+    """Read a whole Parquet file; page checksums are verified where it has them.
+
+    Columns are nullable, and views of text are text. Of a type that no column of a table may have, such as lists, there
+    are nulls in place of the values, which nobody reads.
 
     Raises:
-        SourceError: It is damaged, has a column twice, or holds far more than its size tells: over 2^28 cells and 200
-            for each of its bytes, or, with its text written out, over 1 GiB and 1,000 times its size.
+        SourceError: It is damaged, has a column twice, or more than 10,000 of them, or holds far more than its size
+            tells: over 2^28 values and 200 for each of its bytes, or over 1 GiB and 1,000 times its size by its footer
+            or by its text, or over 2 GiB of text in one column.
         ResourceError: The machine cannot read it.
     """
     footer = read_footer(file)
-    refuse_twice(str(file), footer.schema.to_arrow_schema().names)
+    schema = footer.schema.to_arrow_schema()
+    refuse_twice(str(file), schema.names)
     values = sum(abs(count or 0) for group in values_of_columns(file) for count in group)
-    if values > max(BOMB_CELLS, BOMB_CELLS_PER_BYTE * file.stat().st_size):
-        raise _bomb(file, footer)
+    size = file.stat().st_size
+    if values > max(BOMB_CELLS, BOMB_CELLS_PER_BYTE * size):
+        raise SourceError(
+            f"{file}: its {size:,} bytes hold {values:,} values, as those of no table do; if it is one, leave out"
+            " constant columns and repeated rows"
+        )
+    held = {field.name: field.type for field in schema if family_of(field.type)}
     try:
-        if _text_bytes(file, footer) > _most_bytes(file):
-            raise _bomb(file, footer)
+        _check_texts(file, [name for name, dtype in held.items() if is_text(dtype)])
         with pq.ParquetFile(file, page_checksum_verification=True) as opened:
-            table = opened.read()
+            table = opened.read(columns=list(held))
         table.validate(full=True)
-        return _without_views(table)
     except DAMAGE as error:
-        where = find_damage(file)
+        where = _find_damage(file, list(held))
         what = "not a readable Parquet file" if where is None else f"damaged {where}".rstrip()
         raise damaged(file, what, error) from None
+    except MemoryError as error:
+        raise of_machine(str(file), error) from error
+    columns = [
+        _without_views(table[field.name]) if field.name in held else pa.nulls(footer.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, names=schema.names)
 
 
 def rows_of(file: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of a Parquet file, one by one, with some of its columns; page checksums are verified.
 
     A damaged row is met only when its turn comes.
+
+    Args:
+        file: The file.
+        columns: Their names; of a struct, `NAME.FIELD` is one of its fields.
 
     Raises:
         SourceError: It is damaged, or holds other rows than its footer tells.
@@ -86,18 +110,18 @@ def rows_of(file: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     row = 0
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as opened:
-            for group, size in enumerate(_group_bytes(opened.metadata)):
-                # all rows may hold one value of a dictionary, and the value may be nearly the whole group
-                at_once = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, size)))
-                for batch in opened.iter_batches(at_once, row_groups=[group], columns=list(columns)):
+            for group in range(opened.num_row_groups):
+                for batch in _batches(opened, group, columns):
                     for values in batch.to_pylist():
                         row += 1
                         yield values
             if row != opened.metadata.num_rows:
                 raise ValueError(f"holds {row:,} rows, not {opened.metadata.num_rows:,}")
     except DAMAGE as error:
-        where = f"damaged after row {row} {find_damage(file, columns) or ''}".rstrip()
+        where = f"damaged after row {row} {_find_damage(file, columns) or ''}".rstrip()
         raise damaged(file, where, error) from None
+    except MemoryError as error:
+        raise of_machine(str(file), error) from error
 
 
 def refuse_twice(place: str, names: Sequence[str]) -> None:
@@ -111,16 +135,13 @@ def refuse_twice(place: str, names: Sequence[str]) -> None:
         raise SourceError(f"{place}: has the column {twice!r} twice; rename one")
 
 
-def _most_bytes(file: Path) -> int:
-    """Return how many bytes a Parquet file may hold when it is read, to be taken for one of somebody's data."""
-    return max(BOMB_BYTES, BOMB_RATIO * file.stat().st_size)
-
-
-def _bomb(file: Path, footer: pq.FileMetaData) -> SourceError:
-    return SourceError(
-        f"{file}: its {file.stat().st_size:,} bytes hold {footer.num_rows * footer.num_columns:,} cells, as those of no"
-        " table do; if it is one, leave out constant columns and repeated rows"
-    )
+def _refuse_growth(file: Path, grown: int) -> None:
+    size = file.stat().st_size
+    if grown > max(BOMB_BYTES, BOMB_RATIO * size):
+        raise SourceError(
+            f"{file}: its {size:,} bytes become {grown:,} or more when they are read, as those of no data do; if they"
+            " are data, leave out repeated rows and long values"
+        )
 
 
 def _group_bytes(footer: pq.FileMetaData) -> list[int]:
@@ -131,6 +152,8 @@ def _check_rows(file: Path, footer: pq.FileMetaData) -> None:
     told = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
     if min(told, default=0) < 0 or sum(told) != footer.num_rows:
         raise ValueError(f"tells of {footer.num_rows:,} rows, and of {sum(told):,} in its row groups")
+    if min(_group_bytes(footer), default=0) < 0:
+        raise ValueError("tells of less than no bytes in a row group")
     columns = [footer.schema.column(position) for position in range(footer.num_columns)]
     counts = values_of_columns(file)
     if [len(values) for values in counts] != len(told) * [len(columns)]:
@@ -142,37 +165,93 @@ def _check_rows(file: Path, footer: pq.FileMetaData) -> None:
                 raise ValueError(f"tells of {rows:,} rows in a row group, and of {count} in column {column.path!r}")
 
 
-def _text_bytes(file: Path, footer: pq.FileMetaData) -> int:
-    """Return how many bytes the text of a file takes when it is written out.
+def _check_texts(file: Path, names: Sequence[str]) -> None:
+    """Refuse a file whose text takes too much when it is written out, whatever its footer tells.
 
-    It is read as dictionaries, for each of their texts may stand in a million rows, whatever the footer tells.
+    It is read as dictionaries, for each of their texts may stand in a million rows; where Arrow cannot, few rows at a
+    time.
     """
-    columns = [footer.schema.column(position) for position in range(footer.num_columns)]
-    texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-    total = 0
-    with pq.ParquetFile(file, page_checksum_verification=True, read_dictionary=texts) as opened:
-        for group in range(opened.num_row_groups if texts else 0):
-            table = opened.read_row_group(group, columns=texts)
-            table.validate(full=True)
-            total += sum(_length(chunk) for column in table.columns for chunk in column.chunks)
-    return total
+    lengths = dict.fromkeys(names, 0)
+    with pq.ParquetFile(file, page_checksum_verification=True, read_dictionary=list(names)) as opened:
+        for groups in _together(_group_bytes(opened.metadata)) if names else ():
+            try:
+                found = opened.read_row_groups(groups, columns=list(names))
+                found.validate(full=True)
+                tables = iter([found])
+            except DAMAGE:  # not as dictionaries; if it is damaged, this meets it again
+                tables = _few_rows(file, groups, names)
+            for table in tables:
+                for name in names:
+                    lengths[name] += sum(map(_length, pa.chunked_array(table[name]).chunks))
+                _refuse_growth(file, sum(lengths.values()))
+    longest = max(names, key=lengths.__getitem__, default="")
+    if longest and lengths[longest] > MOST_TEXT:
+        raise SourceError(
+            f"{file}: column {longest!r} holds more than 2 GiB of text, which cannot be read; leave it out"
+        )
+
+
+def _few_rows(file: Path, groups: Sequence[int], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(file, page_checksum_verification=True) as opened:
+        yield from chain.from_iterable(_batches(opened, group, names) for group in groups)
+
+
+def _together(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the numbers of row groups of these sizes that may be read at once."""
+    groups: list[int] = []
+    held = 0
+    for group, size in enumerate(sizes):
+        if groups and held + size > BYTES_AT_ONCE:
+            yield groups
+            groups, held = [], 0
+        groups.append(group)
+        held += size
+    if groups:
+        yield groups
+
+
+def _batches(opened: pq.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a row group, as many at once as have room."""
+    size = opened.metadata.row_group(group).total_byte_size
+    # all rows may hold one value of a dictionary, and the value may be nearly the whole group
+    at_once = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, size)))
+    leaves = (opened.schema.column(position) for position in range(opened.metadata.num_columns))
+    kinds = {leaf.physical_type for leaf in leaves if leaf.path in columns}
+    if kinds and not kinds & {"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}:
+        at_once = NUMBERS_AT_ONCE
+    yield from opened.iter_batches(at_once, row_groups=[group], columns=list(columns))
 
 
 def _length(array: pa.Array) -> int:
-    """Return how many bytes the values of an array of text, or of lists or structs of it, take without a dictionary."""
-    if pa.types.is_dictionary(array.type):
-        lengths = pc.binary_length(array.dictionary).cast(pa.int64())
-        return int(pc.sum(lengths.take(array.indices)).as_py() or 0)
-    if pa.types.is_struct(array.type):
-        return sum(_length(field) for field in array.flatten())
-    if pa.types.is_nested(array.type):
-        return _length(array.flatten())
-    return int(array.nbytes)
+    """Return how many bytes an array of text takes without a dictionary."""
+    if not pa.types.is_dictionary(array.type):
+        return int(array.nbytes)
+    lengths = pc.binary_length(array.dictionary).cast(pa.int64())
+    return int(pc.sum(lengths.take(array.indices)).as_py() or 0)
 
 
-def _without_views(table: pa.Table) -> pa.Table:
-    """Return a table with views of text as text, for which Arrow has more functions."""
-    fields = [
-        pa.field(field.name, pa.string()) if pa.types.is_string_view(field.type) else field for field in table.schema
-    ]
-    return table.cast(pa.schema(fields, table.schema.metadata))
+def _find_damage(file: Path, columns: Sequence[str]) -> str | None:
+    """Say where in some of its columns a Parquet file is damaged.
+
+    Returns:
+        The row group and the column; empty if that cannot be told; None if it cannot be opened at all.
+    """
+    try:
+        opened = pq.ParquetFile(file, page_checksum_verification=True)
+    except DAMAGE:
+        return None
+    with opened:
+        for group in range(opened.num_row_groups):
+            for name in columns:
+                try:
+                    for batch in _batches(opened, group, [name]):
+                        batch.validate(full=True)
+                except (*DAMAGE, MemoryError):
+                    known = name if name in opened.schema_arrow.names else name.partition(".")[0]
+                    return f"in row group {group + 1} of {opened.num_row_groups}, column {known!r}"
+    return ""
+
+
+def _without_views(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with views of text as text, for which Arrow has more functions."""
+    return column.cast(pa.string()) if pa.types.is_string_view(column.type) else column

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from gansynth.errors import SourceError, first_line, shortened
 from gansynth.ingestion.damage import of_machine, refuse_pipe
-from gansynth.ingestion.parquet import read_footer, rows_of
+from gansynth.ingestion.parquet import read_footer, refuse_twice, rows_of
 from gansynth.ingestion.sources import (
     LABELS_FILE,
     TORCHVISION_PREFIX,
@@ -30,9 +30,12 @@ from gansynth.ingestion.sources import (
 )
 from gansynth.memory import is_of_machine
 from gansynth.modalities.image.storage import class_names_of
+from gansynth.modalities.table.cells import is_text
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 FILE_COLUMNS = ("file", "filename", "path", "image")
+IMAGE_BYTES = "image.bytes"
+"""Of a column of structs in Parquet, the field that is read."""
 TORCHVISION_ROOT = "~/.cache/gansynth/torchvision"
 LEAST_ROWS_REFUSED = 1000
 """Fewer images than these are believed, however small the file."""
@@ -178,7 +181,7 @@ def image_footer(file: Path) -> pq.FileMetaData:
     """Read the footer of a Parquet file of images.
 
     Raises:
-        SourceError: It is damaged, or has no images.
+        SourceError: It is damaged, has no images or two columns of them, or tells of more than such a file holds.
         ResourceError: The machine cannot read it.
     """
     footer = read_footer(file)
@@ -187,10 +190,18 @@ def image_footer(file: Path) -> pq.FileMetaData:
             f"{file}: tells of {footer.num_rows:,} images, more than it has bytes, so it is damaged; fetch it again"
         )
     schema = footer.schema.to_arrow_schema()
+    refuse_twice(str(file), [name for name in schema.names if name in ("image", "label")])
     image = schema.field("image").type if "image" in schema.names else None
-    if image is None or not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
-        raise SourceError(f"{file}: needs a column image that is a struct with bytes; it has {', '.join(schema.names)}")
+    if image is None or not pa.types.is_struct(image) or not any(map(_is_bytes, image)):
+        raise SourceError(
+            f"{file}: needs a column image that is a struct with binary bytes; it has {', '.join(schema.names)}"
+        )
     return footer
+
+
+def _is_bytes(field: pa.Field) -> bool:
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return field.name == "bytes" and any(test(field.type) for test in tests)
 
 
 def picture_of(values: dict[str, Any]) -> bytes:
@@ -204,15 +215,14 @@ def _labelled_footer(file: Path) -> pq.FileMetaData:
     label = schema.field("label").type if "label" in schema.names else None
     if label is not None and pa.types.is_dictionary(label):
         label = label.value_type
-    tests = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean)
-    if label is None or not any(test(label) for test in tests):
+    if label is None or not (pa.types.is_integer(label) or pa.types.is_boolean(label) or is_text(label)):
         raise SourceError(f"{file}: needs a column label of whole numbers or strings; it has {label or 'none'}")
     return footer
 
 
 def _parquet_records(files: list[tuple[Path, bool]], names: tuple[str, ...] | None) -> Iterator[Record]:
     for file, is_test in files:
-        for row, values in enumerate(rows_of(file, ["image", "label"]), start=1):
+        for row, values in enumerate(rows_of(file, [IMAGE_BYTES, "label"]), start=1):
             name, problem = _label_name(values["label"], names)
             yield Record(f"{file.name} row {row}", name, picture_of(values), is_test, problem)
 

@@ -164,6 +164,31 @@ def test_one_long_value_in_many_rows_is_read_row_by_row(tmp_path: Path) -> None:
 
 
 @linux
+def test_damage_is_looked_for_row_by_row(tmp_path: Path) -> None:
+    file = tmp_path / "train.parquet"
+    table = pa.table({"image": [{"bytes": bytes(2**20)}] * 200, "label": list(range(200))})
+    pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+    content, labels = bytearray(file.read_bytes()), pq.read_metadata(file).row_group(0).column(1)
+    content[labels.data_page_offset + labels.total_compressed_size // 4] ^= 1
+    file.write_bytes(content)
+    setup = """
+    from gansynth.errors import SourceError
+    from gansynth.ingestion import parquet
+    parquet.BYTES_AT_ONCE = 2**23
+    """
+    code = """
+    try:
+        for row in parquet.rows_of(Path(item), ["image.bytes", "label"]):
+            pass
+    except SourceError as error:
+        assert "damaged after row" in str(error), error
+    else:
+        raise AssertionError("taken")
+    """
+    assert max(peak_growth_mb(setup, code, [file])) < 120
+
+
+@linux
 def test_the_largest_images_that_are_taken_need_less_than_a_gigabyte(tmp_path: Path) -> None:
     side = 3000  # memory grows with the pixels, of which up to 89 million are taken
     forms = {"RGBA": "png", "LA": "png", "P": "gif", "I;16": "png", "F": "tiff", "CMYK": "tiff", "1": "tiff"}

@@ -1,6 +1,8 @@
 """Row 20: too little memory, of the machine or of its GPU."""
 
+import errno
 import logging
+import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -179,7 +181,11 @@ def test_no_image_is_called_bad_for_want_of_open_files(tmp_path: Path) -> None:
     assert "Too many open files" in ended.error
 
 
-@pytest.mark.parametrize("allocate", [np.empty, torch.empty])
+def no_room(size: int) -> None:
+    raise OSError(errno.ENOMEM, f"{os.strerror(errno.ENOMEM)} for {size}")
+
+
+@pytest.mark.parametrize("allocate", [np.empty, torch.empty, no_room])
 def test_a_command_that_runs_out_of_memory_ends_in_one_line(
     allocate: Callable[..., object], capfd: pytest.CaptureFixture[str]
 ) -> None:

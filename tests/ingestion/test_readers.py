@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from gansynth.errors import SourceError
+from gansynth.ingestion.conversion import convert
 from gansynth.ingestion.readers import (
     READERS,
     read_image_folder,
@@ -19,6 +20,7 @@ from gansynth.ingestion.readers import (
 )
 from gansynth.ingestion.sources import Record, choose_format, fingerprint, natural_order
 from gansynth.ingestion.tables import read_parquet as read_table
+from gansynth.modalities import ImageConfig
 from gansynth.modalities.image.storage import IMAGE_TYPE, features
 
 
@@ -180,6 +182,28 @@ def test_parquet_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"PAR1 no more")
     with pytest.raises(SourceError, match="not a readable Parquet file"):
         read_parquet(str(file))
+
+
+def test_no_name_in_parquet_is_opened_as_a_file(tmp_path: Path) -> None:
+    secret, file = tmp_path / "secret.png", tmp_path / "data.parquet"
+    Image.new("L", (8, 8)).save(secret)
+    pq.write_table(pa.table({"image": [{"bytes": str(secret)}] * 2, "label": ["a", "b"]}), file)
+    with pytest.raises(SourceError, match=r"data\.parquet: needs a column image that is a struct with binary bytes"):
+        read_parquet(str(file))
+    with pytest.raises(SourceError, match="no bytes of an image"):
+        convert(str(secret), ImageConfig(size=8))  # type: ignore[arg-type]  # what a damaged file might lead to
+
+
+def test_of_images_in_parquet_only_their_bytes_are_read(tmp_path: Path) -> None:
+    beside = pa.array([10**15] * 2, pa.timestamp("s"))  # a time that Python cannot hold
+    images = pa.StructArray.from_arrays([pa.array([b"a", None]), beside], names=["bytes", "when"])
+    table = pa.table({"image": images, "label": pa.array(["a", "b"], pa.string_view())})
+    pq.write_table(table, tmp_path / "data.parquet")
+    records = list(read_parquet(str(tmp_path / "data.parquet")).records)
+    assert [(record.image, record.label) for record in records] == [(b"a", "a"), (b"", "b")]
+    pq.write_table(table.append_column("image", images), tmp_path / "data.parquet")
+    with pytest.raises(SourceError, match=r"data\.parquet: has the column 'image' twice; rename one"):
+        read_parquet(str(tmp_path / "data.parquet"))
 
 
 def test_parquet_that_breaks_off_midway_is_refused(tmp_path: Path) -> None:

@@ -392,31 +392,92 @@ def test_parquet_that_grows_beyond_all_measure_is_refused_unread(
     monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_CELLS", 2**22)  # so that the bombs are small
     monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_BYTES", 2**22)
     pq.write_table(pa.table({"x": pa.repeat(1.5, 2**22 + 1)}), file, compression="zstd")
-    with pytest.raises(SourceError, match=r"bomb\.parquet: its .* bytes hold 4,194,305 cells, as those of no table do"):
+    with pytest.raises(
+        SourceError, match=r"bomb\.parquet: its .* bytes hold 4,194,305 values, as those of no table do"
+    ):
         read_parquet(str(file))
     pq.write_table(pa.table({"x": ["a" * (2**22 + 1)]}), file, compression="zstd")
-    with pytest.raises(SourceError, match=r"bomb\.parquet: its .* bytes hold 1 cells, as those of no table do"):
+    with pytest.raises(SourceError, match=r"bomb\.parquet: its .* bytes become 4,.* or more when they are read"):
         read_parquet(str(file))
 
 
-@pytest.mark.parametrize("values", [["a" * 2**15], [["a" * 2**15]], [{"t": "a" * 2**15}], [{"t": ["a" * 2**15] * 2}]])
+TEXTS = [
+    pa.string(),
+    pa.large_string(),
+    pa.string_view(),
+    pa.dictionary(pa.int32(), pa.string()),
+]
+
+
+ENCODINGS = ["", "PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"]
+# Arrow itself cannot read dictionaries from the last two
+WRITTEN = [(dtype, encoding) for dtype in TEXTS for encoding in ENCODINGS[: 2 if dtype == TEXTS[3] else 4]]
+
+
+@pytest.mark.parametrize(("dtype", "encoding"), WRITTEN, ids=str)
 def test_a_long_text_in_each_of_many_rows_is_refused_unread(
-    values: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dtype: pa.DataType, encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_BYTES", 2**22)
+    written: dict[str, Any] = {"use_dictionary": False, "column_encoding": {"x": encoding}} if encoding else {}
     few, many = tmp_path / "few.parquet", tmp_path / "many.parquet"
-    pq.write_table(pa.table({"x": values * 10}), few, compression="zstd")
-    assert read_parquet(str(few)).table["x"].to_pylist() == values * 10
-    pq.write_table(pa.table({"x": values * 500}), many, compression="zstd")
-    with pytest.raises(SourceError, match=r"many\.parquet: its .* bytes hold .* cells, as those of no table do"):
+    for file, rows in ((few, 10), (many, 500)):
+        column = (
+            pa.array(["a" * 2**15] * rows).cast(dtype) if dtype != TEXTS[2] else pa.array(["a" * 2**15] * rows, dtype)
+        )
+        pq.write_table(pa.table({"x": column}), file, compression="zstd", **written)
+    assert read_parquet(str(few)).table["x"].to_pylist() == ["a" * 2**15] * 10
+    with pytest.raises(SourceError, match=r"many\.parquet: its .* bytes become .* or more when they are read"):
         read_parquet(str(many))
+
+
+def test_more_text_than_a_column_may_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gansynth.ingestion.parquet.MOST_TEXT", 10_000)
+    pq.write_table(pa.table({"x": ["a"] * 2000, "y": ["long"] * 2000}), tmp_path / "a.parquet", row_group_size=300)
+    assert len(read_parquet(str(tmp_path / "a.parquet")).table) == 2000
+    pq.write_table(pa.table({"x": ["a"] * 2000, "y": ["longer"] * 2000}), tmp_path / "a.parquet", row_group_size=300)
+    with pytest.raises(SourceError, match=r"a\.parquet: column 'y' holds more than 2 GiB of text"):
+        read_parquet(str(tmp_path / "a.parquet"))
+
+
+UNREADABLE = {
+    "list": pa.array([["a"]], pa.list_(pa.string())),
+    "list of views": pa.array([["a"]], pa.list_(pa.string_view())),
+    "map": pa.array([[("a", "b")]], pa.map_(pa.string(), pa.string())),
+    "struct": pa.array([{"a": [1]}]),
+    "binary": pa.array([b"a"]),
+    "view": pa.array([b"a"], pa.binary_view()),
+    "fixed": pa.array([b"a" * 2**15], pa.binary(2**15)),
+    "long": pa.array([["a" * 2**15]]),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_types_that_no_column_may_have_are_not_read_but_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_BYTES", 2**20)
+    odd = pa.concat_arrays([UNREADABLE[name]] * 100)
+    table = pa.table({"left": ["a", "b"] * 49 + [None, "a"], "odd": odd, "x": np.arange(100) * 1.5})
+    pq.write_table(table, tmp_path / "rows.parquet", compression="zstd")
+    found = read_rows(str(tmp_path / "rows.parquet"), "parquet", TableConfig(label="left"))
+    assert [(one["column"], one["what"]) for one in found.about["findings"]] == [("odd", "dropped")]
+    assert "which is neither numbers, text nor times" in found.about["findings"][0]["reason"]
+    np.testing.assert_array_equal(found.dataset.samples.values[:, 0], np.delete(np.arange(100) * 1.5, 98))  # noqa: PD011 no frame
+
+
+def test_files_of_which_one_allows_no_nulls_are_one_table(tmp_path: Path) -> None:
+    for name, nullable in (("a", True), ("b", False)):
+        schema = pa.schema(
+            [pa.field("x", pa.string(), nullable=nullable), pa.field("left", pa.int64(), nullable=nullable)]
+        )
+        pq.write_table(pa.table({"x": ["a", "b"], "left": [0, 1]}, schema=schema), tmp_path / f"{name}.parquet")
+    assert read_parquet(str(tmp_path)).table.to_pydict() == {"x": ["a", "b"] * 2, "left": [0, 1] * 2}
 
 
 def test_many_texts_of_few_bytes_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gansynth.ingestion.parquet.BOMB_BYTES", 2**22)
-    table = pa.table(
-        {"x": [None, *map(str, range(20_000))], "y": pa.array([b"", *20_000 * [b"yes"]], pa.large_binary())}
-    )
+    table = pa.table({"x": [None, *map(str, range(20_000))], "y": pa.array(["", *20_000 * ["yes"]], pa.large_string())})
     pq.write_table(table, tmp_path / "rows.parquet", row_group_size=3000)
     assert read_parquet(str(tmp_path / "rows.parquet")).table.equals(table)
 

@@ -93,7 +93,8 @@ def infer_columns(table: pa.Table, config: TableConfig) -> tuple[tuple[Column, .
     if not columns:
         reasons = "; ".join(f"{shortened(finding.column)!r} {finding.reason}" for finding in findings[:5])
         raise SourceError(
-            f"no column beside the label is left ({reasons}); give columns their kind in modality.columns"
+            f"no column beside the label is left ({reasons or 'there is none'}); give columns their kind in"
+            " modality.columns"
         )
     return tuple(columns), findings
 
@@ -102,9 +103,9 @@ def _infer(name: str, array: pa.ChunkedArray, setting: ColumnSetting | None) -> 
     """Return what a column holds, or why it is dropped."""
     if setting and setting.kind == "drop":
         return "is left out by modality.columns"
-    if array.null_count == len(array):
-        return "holds only nulls"
     family = family_of(array.type)
+    if pa.types.is_null(array.type) or (family and array.null_count == len(array)):
+        return "holds only nulls"
     if not family and setting:
         raise SourceError(
             f"modality.columns: column {name!r} is {array.type}, which cannot be {setting.kind}; drop it, or write it"

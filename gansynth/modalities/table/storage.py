@@ -60,7 +60,7 @@ def restore(description: Mapping[str, Any]) -> Schema:
     """Return the schema that `describe` described."""
     columns = tuple(_column(column) for column in description["columns"])
     position = description.get("label_position")  # files of earlier versions have none
-    if position is not None and not (isinstance(position, int) and 0 <= position <= len(columns)):
+    if position is not None and not (type(position) is int and 0 <= position <= len(columns)):
         raise ValueError(f"label_position {position!r} is none among {len(columns)} columns")
     return Schema(columns, _column(description["label"]), position)
 

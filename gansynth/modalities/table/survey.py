@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from gansynth.errors import SourceError
-from gansynth.modalities.table.cells import to_cells
+from gansynth.modalities.table.cells import some_rows, to_cells
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.doubts import Finding, find_alike
 from gansynth.modalities.table.profile import find_equal_rows, find_leaks, statistics
@@ -67,7 +67,7 @@ def survey(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) -> 
     if not len(rows):
         row, reason = next(iter(prepared.unusable.items()))
         raise SourceError(f"the table has no usable row among its {table.num_rows}; row {row + 1} {reason}; mend it")
-    usable = prepared.table.filter(pa.array(is_usable)) if prepared.unusable else prepared.table
+    usable = some_rows(prepared.table, is_usable) if prepared.unusable else prepared.table
     label = infer_label(usable, config)
     columns, findings = infer_columns(usable, config)
     labels = to_cells(usable, (label,))[:, 0].astype(np.int64)
