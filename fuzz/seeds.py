@@ -117,11 +117,37 @@ def images() -> list[bytes]:
 def image_parquet() -> list[bytes]:
     table = image_table([0, 1, 1, 0, 1, 0])
     declared = table.replace_schema_metadata(features(["a", "../b"], {}))
-    return [as_parquet(declared, write_page_checksum=True), as_parquet(image_table(["a", "b"] * 3))]
+    more = image_table([0, 1])
+    fields = [*more["image"].combine_chunks().flatten(), pa.array([1, 2], pa.timestamp("s"))]
+    images = pa.StructArray.from_arrays(fields, names=["bytes", "path", "when"])
+    return [
+        as_parquet(declared, write_page_checksum=True),
+        as_parquet(image_table(["a", "b"] * 3)),
+        as_parquet(more.set_column(0, "image", images)),
+    ]
 
 
 def row_parquet() -> list[bytes]:
-    return [as_parquet(row_table(), row_group_size=8), as_parquet(row_table(), write_page_checksum=True)]
+    odd = {
+        "map": pa.array([[("a", "b")]] * 16, pa.map_(pa.string(), pa.string())),
+        "list": pa.array([["a"], None] * 8, pa.list_(pa.string_view())),
+        "fixed": pa.array([b"ab"] * 16, pa.binary(2)),
+        "amount": pa.array(range(16), pa.decimal128(10, 2)),
+        "view": pa.array(["a", "b"] * 8, pa.string_view()),
+    }
+    table = row_table()
+    for name, column in odd.items():
+        table = table.append_column(name, column)
+    delta = {
+        "use_dictionary": False,
+        "column_encoding": {"label": "DELTA_BYTE_ARRAY", "view": "DELTA_LENGTH_BYTE_ARRAY"},
+    }
+    return [
+        as_parquet(row_table(), row_group_size=8),
+        as_parquet(row_table(), write_page_checksum=True),
+        as_parquet(table, row_group_size=8),
+        as_parquet(table.drop_columns(["town"]), **delta),
+    ]
 
 
 def csv_files() -> list[bytes]:

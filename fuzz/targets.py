@@ -150,8 +150,8 @@ def _csv(data: bytes, place: Path) -> None:
     read_rows(str(file), "csv", seeds.TABLE)
 
 
-def _new_rows(data: bytes, place: Path) -> None:
-    file = place / "new.csv"
+def _new_rows(data: bytes, place: Path, name: str = "new.csv") -> None:
+    file = place / name
     file.write_bytes(data)
     found = read_further_rows(str(file), seeds.row_schema(), null_words={"x": ["none"]})
     for part in found.parts:
@@ -262,6 +262,7 @@ TARGETS: dict[str, Target] = {
     "rows_parquet": Target(_rows_parquet, seeds.row_parquet),
     "csv": Target(_csv, seeds.csv_files),
     "new_rows": Target(_new_rows, seeds.csv_files),
+    "new_rows_parquet": Target(partial(_new_rows, name="new.parquet"), seeds.row_parquet),
     "formats": Target(_formats, seeds.archives),
     "labels_csv": Target(_labels_csv, lambda: [b'file,label,split\na.png,cat,\n"a.png",dog,test\n'], seeds.put_picture),
     "metadata": Target(_metadata, seeds.metadata_of, seeds.put_dataset),

@@ -72,7 +72,8 @@ def read_parquet(path: str) -> Source:
     latter, all others are.
 
     Raises:
-        SourceError: A file is damaged or lacks a column, or the files declare different classes.
+        SourceError: A file is damaged, lacks a column or tells of far more than its size, or the files declare
+            different classes.
     """
     root = Path(path)
     files = parquet_parts(root)
