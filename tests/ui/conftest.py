@@ -50,7 +50,7 @@ def page() -> Iterator[Page]:
         # no sandbox: in containers there is none to be had
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
         opened = chromium.new_page(viewport={"width": 1280, "height": 1400})
-        opened.set_default_timeout(60_000)
+        opened.set_default_timeout(120_000)
         yield opened
         chromium.close()
 

@@ -12,7 +12,7 @@ from gansynth.artifacts import read_manifest
 pytestmark = pytest.mark.ui
 
 RUN_SECONDS = 300
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=120_000)
 STUDY = {
     "Path": "shapes",
     "Near Duplicate Distance (Optional)": "-1",
