@@ -111,7 +111,7 @@ def rows_of(file: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as opened:
             for group in range(opened.num_row_groups):
-                for batch in _batches(opened, group, columns):
+                for batch in _batches(opened, group, columns, "BYTE_ARRAY"):
                     for values in batch.to_pylist():
                         row += 1
                         yield values
@@ -182,7 +182,7 @@ def _check_texts(file: Path, names: Sequence[str]) -> None:
                 tables = _few_rows(file, groups, names)
             for table in tables:
                 for name in names:
-                    lengths[name] += sum(map(_length, pa.chunked_array(table[name]).chunks))
+                    lengths[name] += sum(map(_length, table[name].chunks))
                 _refuse_growth(file, sum(lengths.values()))
     longest = max(names, key=lengths.__getitem__, default="")
     if longest and lengths[longest] > MOST_TEXT:
@@ -191,9 +191,10 @@ def _check_texts(file: Path, names: Sequence[str]) -> None:
         )
 
 
-def _few_rows(file: Path, groups: Sequence[int], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _few_rows(file: Path, groups: Sequence[int], names: Sequence[str]) -> Iterator[pa.Table]:
     with pq.ParquetFile(file, page_checksum_verification=True) as opened:
-        yield from chain.from_iterable(_batches(opened, group, names) for group in groups)
+        batches = chain.from_iterable(_batches(opened, group, names, "BYTE_ARRAY") for group in groups)
+        yield from (pa.Table.from_batches([batch]) for batch in batches)
 
 
 def _together(sizes: Sequence[int]) -> Iterator[list[int]]:
@@ -210,15 +211,13 @@ def _together(sizes: Sequence[int]) -> Iterator[list[int]]:
         yield groups
 
 
-def _batches(opened: pq.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a row group, as many at once as have room."""
-    size = opened.metadata.row_group(group).total_byte_size
-    # all rows may hold one value of a dictionary, and the value may be nearly the whole group
-    at_once = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, size)))
-    leaves = (opened.schema.column(position) for position in range(opened.metadata.num_columns))
-    kinds = {leaf.physical_type for leaf in leaves if leaf.path in columns}
-    if kinds and not kinds & {"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}:
-        at_once = NUMBERS_AT_ONCE
+def _batches(opened: pq.ParquetFile, group: int, columns: Sequence[str], kind: str) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a row group, as many at once as have room if some of the columns are of a physical type."""
+    at_once = NUMBERS_AT_ONCE
+    if kind in {"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}:
+        # all rows may hold one value of a dictionary, and the value may be nearly the whole group
+        size = opened.metadata.row_group(group).total_byte_size
+        at_once = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, size)))
     yield from opened.iter_batches(at_once, row_groups=[group], columns=list(columns))
 
 
@@ -241,13 +240,15 @@ def _find_damage(file: Path, columns: Sequence[str]) -> str | None:
     except DAMAGE:
         return None
     with opened:
+        names, leaves = set(opened.schema_arrow.names), map(opened.schema.column, range(opened.metadata.num_columns))
+        kinds = {leaf.path: leaf.physical_type for leaf in leaves}
         for group in range(opened.num_row_groups):
             for name in columns:
                 try:
-                    for batch in _batches(opened, group, [name]):
+                    for batch in _batches(opened, group, [name], kinds.get(name, "")):
                         batch.validate(full=True)
                 except (*DAMAGE, MemoryError):
-                    known = name if name in opened.schema_arrow.names else name.partition(".")[0]
+                    known = name if name in names else name.partition(".")[0]
                     return f"in row group {group + 1} of {opened.num_row_groups}, column {known!r}"
     return ""
 
