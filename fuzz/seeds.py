@@ -8,6 +8,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +38,8 @@ from gansynth.training.resume import Counters, save_state
 
 SIDE = 8
 REQUEST = "a training"
+KEYS = ("huggingface", SCHEMA_KEY.decode())
+"""Of metadata that declare classes, and columns."""
 IMAGES = ImageConfig(size=SIDE)
 TABLE = TableConfig(label="label")
 IMAGE_STUDY = Study(name="s", source=SourceConfig(path="photos"), modality=IMAGES)
@@ -160,10 +163,12 @@ def put_picture(place: Path) -> None:
 
 
 def put_dataset(place: Path) -> None:
-    with publish(place / "dataset", "ingest", {}, {}):
-        pass
+    for key in KEYS:
+        with publish(place / key, "ingest", {}, {}):
+            pass
 
 
+@cache
 def row_schema() -> Schema:
     return schema_of(survey(row_table(), TABLE).samples)
 

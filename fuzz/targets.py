@@ -30,14 +30,11 @@ from gansynth.ingestion.tables import choose_table_format
 from gansynth.ingestion.unlabelled import read_further_images, read_further_rows
 from gansynth.markup import csv_cell, escape
 from gansynth.modalities.image.inception import check_weights
-from gansynth.modalities.table.storage import SCHEMA_KEY
 from gansynth.runs import Run
 from gansynth.sections import ComputeConfig, SourceConfig
 from gansynth.study_files import load_study, read_study
 from gansynth.training.resume import load_state
 
-KEYS = ("huggingface", SCHEMA_KEY.decode())
-"""Of metadata that declare classes, and columns."""
 PLACES = ("rows", "rows.csv", "rows.csv.gz", "rows.parquet", "in/labels.csv", "in/train.parquet")
 """What a source may be called."""
 
@@ -178,13 +175,11 @@ def _labels_csv(data: bytes, place: Path) -> None:
 
 def _metadata(data: bytes, place: Path) -> None:
     """Read the dataset of a run whose Parquet declares its classes, or its columns, by these bytes."""
-    for key, table in zip(KEYS, (seeds.image_table([0, 1]), seeds.row_table()), strict=True):
+    for key, table in zip(seeds.KEYS, (seeds.image_table([0, 1]), seeds.row_table()), strict=True):
         whole = table.append_column("is_test", pa.array([False] * len(table)))
         whole = whole.append_column("group", pa.array(range(len(table))))
-        (place / key).mkdir(exist_ok=True)
-        shutil.copytree(place / "dataset", place / key, dirs_exist_ok=True)
         pq.write_table(whole.replace_schema_metadata({key: data}), place / key / DATASET_FILE)
-    _each(partial(load_dataset, place / key) for key in KEYS)
+    _each(partial(load_dataset, place / key) for key in seeds.KEYS)
 
 
 def _description(data: bytes, place: Path) -> None:

@@ -31,6 +31,24 @@ NUMBERS_AT_ONCE = 1 << 16
 """Rows of a column whose values have one small size."""
 
 
+class Unread(pa.ExtensionType):  # type: ignore[misc]  # pyarrow ships no types
+    """The type of a column that is not read: nulls, which take no room, under the name of its own type."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(pa.null(), "gansynth.unread")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return self.name.encode()
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, _storage: pa.DataType, serialized: bytes) -> "Unread":
+        return cls(serialized.decode())
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def read_footer(file: Path) -> pq.FileMetaData:
     """Read the footer of a Parquet file, whose numbers of rows must agree, for room is made by them.
 
@@ -56,8 +74,8 @@ def read_footer(file: Path) -> pq.FileMetaData:
 def read_table_file(file: Path) -> pa.Table:
     """Read a whole Parquet file; page checksums are verified where it has them.
 
-    Columns are nullable, and views of text are text. Of a type that no column of a table may have, such as lists, there
-    are nulls in place of the values, which nobody reads.
+    Columns are nullable, and views of text are text. Columns of a type that no column of a table may have, such as
+    lists, are `Unread`.
 
     Raises:
         SourceError: It is damaged, has a column twice, or more than 10,000 of them, or holds far more than its size
@@ -68,14 +86,13 @@ def read_table_file(file: Path) -> pa.Table:
     footer = read_footer(file)
     schema = footer.schema.to_arrow_schema()
     refuse_twice(str(file), schema.names)
-    values = sum(abs(count or 0) for group in values_of_columns(file) for count in group)
-    size = file.stat().st_size
+    values, size = footer.num_rows * footer.num_columns, file.stat().st_size
     if values > max(BOMB_CELLS, BOMB_CELLS_PER_BYTE * size):
         raise SourceError(
             f"{file}: its {size:,} bytes hold {values:,} values, as those of no table do; if it is one, leave out"
             " constant columns and repeated rows"
         )
-    held = {field.name: field.type for field in schema if family_of(field.type)}
+    held = {field.name: field.type for field in schema if family_of(field.type) or pa.types.is_null(field.type)}
     try:
         _check_texts(file, [name for name, dtype in held.items() if is_text(dtype)])
         with pq.ParquetFile(file, page_checksum_verification=True) as opened:
@@ -88,7 +105,9 @@ def read_table_file(file: Path) -> pa.Table:
     except MemoryError as error:
         raise of_machine(str(file), error) from error
     columns = [
-        _without_views(table[field.name]) if field.name in held else pa.nulls(footer.num_rows, field.type)
+        _without_views(table[field.name])
+        if field.name in held
+        else pa.ExtensionArray.from_storage(Unread(str(field.type)), pa.nulls(footer.num_rows))
         for field in schema
     ]
     return pa.table(columns, names=schema.names)
@@ -111,7 +130,7 @@ def rows_of(file: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as opened:
             for group in range(opened.num_row_groups):
-                for batch in _batches(opened, group, columns, "BYTE_ARRAY"):
+                for batch in _batches(opened, group, columns):
                     for values in batch.to_pylist():
                         row += 1
                         yield values
@@ -193,7 +212,7 @@ def _check_texts(file: Path, names: Sequence[str]) -> None:
 
 def _few_rows(file: Path, groups: Sequence[int], names: Sequence[str]) -> Iterator[pa.Table]:
     with pq.ParquetFile(file, page_checksum_verification=True) as opened:
-        batches = chain.from_iterable(_batches(opened, group, names, "BYTE_ARRAY") for group in groups)
+        batches = chain.from_iterable(_batches(opened, group, names) for group in groups)
         yield from (pa.Table.from_batches([batch]) for batch in batches)
 
 
@@ -211,13 +230,11 @@ def _together(sizes: Sequence[int]) -> Iterator[list[int]]:
         yield groups
 
 
-def _batches(opened: pq.ParquetFile, group: int, columns: Sequence[str], kind: str) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a row group, as many at once as have room if some of the columns are of a physical type."""
-    at_once = NUMBERS_AT_ONCE
-    if kind in {"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}:
-        # all rows may hold one value of a dictionary, and the value may be nearly the whole group
-        size = opened.metadata.row_group(group).total_byte_size
-        at_once = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, size)))
+def _batches(opened: pq.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a row group, as many at once as have room."""
+    size = opened.metadata.row_group(group).total_byte_size
+    # all rows may hold one value of a dictionary, and the value may be nearly the whole group
+    at_once = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, size)))
     yield from opened.iter_batches(at_once, row_groups=[group], columns=list(columns))
 
 
@@ -241,11 +258,16 @@ def _find_damage(file: Path, columns: Sequence[str]) -> str | None:
         return None
     with opened:
         names, leaves = set(opened.schema_arrow.names), map(opened.schema.column, range(opened.metadata.num_columns))
-        kinds = {leaf.path: leaf.physical_type for leaf in leaves}
+        long = {leaf.path for leaf in leaves if leaf.physical_type in {"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}}
         for group in range(opened.num_row_groups):
             for name in columns:
                 try:
-                    for batch in _batches(opened, group, [name], kinds.get(name, "")):
+                    batches = (
+                        _batches(opened, group, [name])
+                        if name in long
+                        else opened.iter_batches(NUMBERS_AT_ONCE, row_groups=[group], columns=[name])
+                    )
+                    for batch in batches:
                         batch.validate(full=True)
                 except (*DAMAGE, MemoryError):
                     known = name if name in names else name.partition(".")[0]

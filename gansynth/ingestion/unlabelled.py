@@ -20,7 +20,7 @@ from gansynth.ingestion.sources import files_below, refuse_archive, shown
 from gansynth.ingestion.tables import TableSource, choose_table_format, format_of_files, read_table
 from gansynth.modalities.image.config import ImageConfig
 from gansynth.modalities.image.storage import Pixels
-from gansynth.modalities.table.cells import is_text, listed, some_rows, to_cells, value_type
+from gansynth.modalities.table.cells import is_text, listed, to_cells, value_type
 from gansynth.modalities.table.config import ColumnSetting, TableConfig
 from gansynth.modalities.table.rows import prepare
 from gansynth.samples import Column, Schema, Values
@@ -82,7 +82,7 @@ def read_further_rows(
     usable = np.ones(source.table.num_rows, dtype=np.bool_)
     usable[list(prepared.unusable)] = False
     try:
-        cells = to_cells(some_rows(prepared.table, usable), schema.columns, lenient=True)
+        cells = to_cells(prepared.table.filter(pa.array(usable)), schema.columns, lenient=True)
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from None
     notes = source.dialect.deviations(dialect) if source.dialect and dialect else []

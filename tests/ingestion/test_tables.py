@@ -466,6 +466,15 @@ def test_types_that_no_column_may_have_are_not_read_but_told(
     np.testing.assert_array_equal(found.dataset.samples.values[:, 0], np.delete(np.arange(100) * 1.5, 98))  # noqa: PD011 no frame
 
 
+def test_types_that_no_column_may_have_take_no_room_and_are_no_labels(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    long = pa.array([b"a" * 2**18], pa.binary(2**18)).take(pa.array([0] * 500))
+    pq.write_table(pa.table({"x": np.arange(500), "left": ["a", "b"] * 250, "long": long}), file, compression="zstd")
+    assert read_parquet(str(file)).table.nbytes < 2**16
+    with pytest.raises(SourceError, match=r"column 'long' is fixed_size_binary\[262144\]; labels are text"):
+        read_rows(str(file), "parquet", TableConfig(label="long"))
+
+
 def test_files_of_which_one_allows_no_nulls_are_one_table(tmp_path: Path) -> None:
     for name, nullable in (("a", True), ("b", False)):
         schema = pa.schema(

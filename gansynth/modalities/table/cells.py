@@ -159,15 +159,6 @@ def family_of(dtype: pa.DataType) -> str:
     return next((family for family, types in tests.items() if any(test(values) for test in types)), "")
 
 
-def some_rows(table: pa.Table, is_wanted: npt.NDArray[np.bool_]) -> pa.Table:
-    """Return the rows of a table that are wanted, bool (N,); of types that no column may have, nulls in their place."""
-    mask, count = pa.array(is_wanted), int(is_wanted.sum())
-    columns = [
-        column.filter(mask) if family_of(column.type) else pa.nulls(count, column.type) for column in table.columns
-    ]
-    return pa.table(columns, names=table.column_names)
-
-
 def is_clock(dtype: pa.DataType) -> bool:
     """Whether a type is that of times of day or durations."""
     return bool(pa.types.is_time(dtype) or pa.types.is_duration(dtype))

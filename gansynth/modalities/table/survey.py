@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from gansynth.errors import SourceError
-from gansynth.modalities.table.cells import some_rows, to_cells
+from gansynth.modalities.table.cells import to_cells
 from gansynth.modalities.table.config import TableConfig
 from gansynth.modalities.table.doubts import Finding, find_alike
 from gansynth.modalities.table.profile import find_equal_rows, find_leaks, statistics
@@ -61,13 +61,15 @@ def survey(table: pa.Table, config: TableConfig, notation: Notation = PLAIN) -> 
     rows = np.flatnonzero(is_usable)
     if not table.num_rows:
         raise SourceError("the table has no rows; it needs some of at least two classes")
-    if config.label in table.column_names and table[config.label].null_count == table.num_rows:
+    held = table[config.label] if config.label in table.column_names else None
+    # a column of a type that is not read is none of labels, which `infer_label` says
+    if held is not None and held.null_count == len(held) and not isinstance(held.type, pa.BaseExtensionType):
         raise SourceError(f"modality.label: column {config.label!r} holds no labels; fill it, or name another column")
     infer_label(prepared.table.slice(0, 0), config)
     if not len(rows):
         row, reason = next(iter(prepared.unusable.items()))
         raise SourceError(f"the table has no usable row among its {table.num_rows}; row {row + 1} {reason}; mend it")
-    usable = some_rows(prepared.table, is_usable) if prepared.unusable else prepared.table
+    usable = prepared.table.filter(pa.array(is_usable)) if prepared.unusable else prepared.table
     label = infer_label(usable, config)
     columns, findings = infer_columns(usable, config)
     labels = to_cells(usable, (label,))[:, 0].astype(np.int64)
